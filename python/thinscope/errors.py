@@ -1,0 +1,207 @@
+"""The exceptions of thinscope: families, with the facts of the failure as attributes.
+
+All can be pickled. Messages are one line in lower case; ``hint`` says what to do next, where
+there is something to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CorruptMetadata",
+    "NotThinMetadata",
+    "SourceChanged",
+    "SourceError",
+    "SourceInUse",
+    "ThinscopeError",
+    "UnknownDevice",
+    "UnsupportedMetadata",
+]
+
+
+class ThinscopeError(Exception):
+    """Every failure that thinscope itself tells.
+
+    Attributes:
+        message: What went wrong, in one line.
+        source: The source as the caller named it, or what it is (``<bytes>``).
+        hint: What to do next, or None.
+    """
+
+    _fields: tuple[str, ...] = ("message", "source", "hint")
+
+    def __init__(
+        self, message: str, *, source: str | None = None, hint: str | None = None
+    ) -> None:
+        """Make the error from its message and the facts of its family."""
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the fields, which are keyword-only."""
+        fields = {name: getattr(self, name) for name in self._fields}
+        return _rebuild, (type(self), fields)
+
+    def __str__(self) -> str:
+        """Return the message, after the source where there is one."""
+        return f"{self.source}: {self.message}" if self.source else self.message
+
+
+def _rebuild(kind: type[ThinscopeError], fields: dict[str, object]) -> ThinscopeError:
+    message = fields.pop("message")
+    return kind(message, **fields)  # type: ignore[arg-type]
+
+
+class SourceError(ThinscopeError, OSError):
+    """The source could not be read.
+
+    Attributes:
+        block: The metadata block (4 KiB) at which the failed read begins, or None.
+        offset: The same in bytes, or None.
+        errno: The system's error number, or None.
+    """
+
+    _fields = (*ThinscopeError._fields, "block", "offset", "errno")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        block: int | None = None,
+        offset: int | None = None,
+        errno: int | None = None,
+    ) -> None:
+        """Make the error from its message and where the read failed."""
+        super().__init__(message, source=source, hint=hint)
+        self.block = block
+        self.offset = offset
+        self.errno = errno
+
+
+class SourceInUse(SourceError):
+    """Another program, most likely the device mapper, holds the source."""
+
+
+class SourceChanged(SourceError):
+    """The pool committed while it was read, so what was read is not one state. Open it again."""
+
+
+class NotThinMetadata(ThinscopeError, ValueError):
+    """The source holds something else.
+
+    Attributes:
+        identity: What it is instead, such as ``lvm-physical-volume``; ``unknown`` where nothing
+            is recognised.
+    """
+
+    _fields = (*ThinscopeError._fields, "identity")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        identity: str = "unknown",
+    ) -> None:
+        """Make the error from its message and what the source is."""
+        super().__init__(message, source=source, hint=hint)
+        self.identity = identity
+
+
+class UnsupportedMetadata(ThinscopeError):
+    """Thin metadata of a version, or with features, that this reader does not know.
+
+    Attributes:
+        field: The superblock's field.
+        expected: What is supported.
+        found: What is there.
+    """
+
+    _fields = (*ThinscopeError._fields, "field", "expected", "found")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        field: str = "",
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        """Make the error from its message and the field."""
+        super().__init__(message, source=source, hint=hint)
+        self.field = field
+        self.expected = expected
+        self.found = found
+
+
+class CorruptMetadata(ThinscopeError):
+    """Thin metadata that breaks a rule of its format.
+
+    Attributes:
+        block: The metadata block that breaks it.
+        offset: Where the field lies in the source, in bytes.
+        structure: What the block is, such as ``mapping tree node``.
+        field: The field, under its kernel name where it has one.
+        expected: What the rule asks for.
+        found: What is there.
+    """
+
+    _fields = (
+        *ThinscopeError._fields,
+        "block",
+        "offset",
+        "structure",
+        "field",
+        "expected",
+        "found",
+    )
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        block: int = 0,
+        offset: int = 0,
+        structure: str = "",
+        field: str = "",
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        """Make the error from its message and the place of the damage."""
+        super().__init__(message, source=source, hint=hint)
+        self.block = block
+        self.offset = offset
+        self.structure = structure
+        self.field = field
+        self.expected = expected
+        self.found = found
+
+
+class UnknownDevice(ThinscopeError, LookupError):
+    """No device of the pool answers to what was asked.
+
+    Attributes:
+        who: What was asked.
+    """
+
+    _fields = (*ThinscopeError._fields, "who")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        who: int | str = "",
+    ) -> None:
+        """Make the error from its message and what was asked."""
+        super().__init__(message, source=source, hint=hint)
+        self.who = who

@@ -1,0 +1,242 @@
+"""The public face of a pool: the core's handle, and its devices by id."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+
+from thinscope import _core
+from thinscope.errors import UnknownDevice
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from thinscope._core import Mappings, Recount, ReferenceCounts, Run, SpaceUsage, Superblock
+
+__all__ = ["Device", "Pool", "Progress", "open"]
+
+Progress = Callable[[str, int, int], object]
+"""Called with what is being done, steps done, and steps in all (0: not known)."""
+
+if _core.DEBUG_BUILD:
+    warnings.warn("thinscope was built without optimisation", RuntimeWarning, stacklevel=2)
+
+
+def open(  # noqa: A001 - the word that users know: thinscope.open
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    *,
+    metadata_snapshot: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Pool:
+    """Open the metadata of a dm-thin pool for reading.
+
+    Only the superblock is read; each question reads what it needs, and checks all it touches.
+
+    Args:
+        source: A path to the metadata device or a copy of it, the bytes themselves, or a binary
+            file object that can seek. Gzip and zstd are unpacked. A file object is read from any
+            position while the pool is used, and not closed.
+        metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
+            a pool that is in use.
+        threads: Threads that a long question may take; by default one a core, at most 8.
+        progress: Called about twenty times a second during long questions, with what is being
+            done, steps done, and steps in all (0: not known). What it raises ends the question.
+
+    Returns:
+        The pool, which is also a context manager.
+
+    Raises:
+        OSError: The path cannot be opened (`FileNotFoundError`, `PermissionError`, ...).
+        SourceError: A read failed; `SourceInUse` where another program holds the source.
+        NotThinMetadata: The source holds something else, which the message names.
+        UnsupportedMetadata: A version or feature that is not known.
+        CorruptMetadata: The superblock breaks a rule of the format.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        source, name = bytes(source), "<bytes>"
+    elif callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None)):
+        name = getattr(source, "name", None)
+        name = name if isinstance(name, str) else "<file object>"
+    else:
+        kind = type(source).__name__
+        raise TypeError(f"a source is a path, bytes or a binary file object, not {kind}")
+    core = _core.Pool(
+        source, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
+    )
+    return Pool(core, name)
+
+
+class Pool:
+    """A dm-thin pool, opened for reading with `thinscope.open`.
+
+    Attributes:
+        source: The source as messages name it: a path, or what it is (``<bytes>``).
+    """
+
+    def __init__(self, core: _core.Pool, source: str) -> None:
+        """Wrap an open handle; use `thinscope.open`."""
+        self._open_core: _core.Pool | None = core
+        self.source = source
+
+    @property
+    def _core(self) -> _core.Pool:
+        if self._open_core is None:
+            raise ValueError("the pool is closed")
+        return self._open_core
+
+    @property
+    def superblock(self) -> Superblock:
+        """The superblock of the view: the live one, or the metadata snapshot's copy."""
+        return self._core.superblock
+
+    @property
+    def live_superblock(self) -> Superblock:
+        """The superblock in block 0, whatever the view."""
+        return self._core.live_superblock
+
+    @property
+    def is_metadata_snapshot(self) -> bool:
+        """Whether the pool is read as the held metadata snapshot keeps it."""
+        return self.superblock.block != 0
+
+    @property
+    def data_space(self) -> SpaceUsage:
+        """Usage of the data device, in data blocks; what is used is None in a snapshot view."""
+        return self._core.data_space
+
+    @property
+    def metadata_space(self) -> SpaceUsage:
+        """Usage of the metadata device, in blocks of 4 KiB; None as for `data_space`."""
+        return self._core.metadata_space
+
+    @cached_property
+    def devices(self) -> Mapping[int, Device]:
+        """The thin devices by id, ascending; read at the first use.
+
+        Raises:
+            CorruptMetadata: Top-level tree or details tree are damaged, or disagree on an id.
+        """
+        block_bytes = self.superblock.data_block_bytes
+        devices = {
+            record.id: Device(
+                id=record.id,
+                mapped_blocks=record.mapped_blocks,
+                mapped_bytes=record.mapped_blocks * block_bytes,
+                transaction_id=record.transaction_id,
+                creation_time=record.creation_time,
+                snapshot_time=record.snapshot_time,
+                _pool=self,
+            )
+            for record in self._core.devices()
+        }
+        return MappingProxyType(devices)
+
+    def device(self, who: int | str) -> Device:
+        """Return the device with this id, as a number or as its digits.
+
+        Raises:
+            UnknownDevice: The pool has no such device.
+        """
+        is_id = isinstance(who, int) or (who.isascii() and who.isdecimal())
+        device = self.devices.get(int(who)) if is_id else None
+        if device is None:
+            hint = "`thinscope devices` lists the devices"
+            message = f"no device `{who}` in the pool"
+            raise UnknownDevice(message, source=self.source, hint=hint, who=who)
+        return device
+
+    def mappings(self) -> Mappings:
+        """Return all mappings as a table of runs, devices by ascending id.
+
+        See `Device.mappings` for one device. Columns: ``device``, ``virtual_begin``,
+        ``data_begin``, ``length``, ``time``; blocks and lengths in data blocks. A device that
+        shares blocks with others has runs of its own for them.
+        """
+        return self._core.mappings()
+
+    def recount(self) -> Recount:
+        """Count all mappings, reading and checking each distinct node of the trees once.
+
+        Raises:
+            CorruptMetadata: A node breaks a rule of the format.
+        """
+        return self._core.recount()
+
+    def reference_counts(self, space: Literal["data", "metadata"]) -> ReferenceCounts:
+        """Return the reference counts of a space of the live pool, as a table of runs.
+
+        Columns: ``begin``, ``length`` (in data blocks or metadata blocks), ``count`` (0: free).
+        """
+        return self._core.reference_counts(space)
+
+    def close(self) -> None:
+        """Let go of the source. Tables that were made before can still be read."""
+        self._open_core = None
+
+    def __enter__(self) -> Self:
+        """Return the pool itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the pool."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show the source, and whether it is open."""
+        state = "closed " if self._open_core is None else ""
+        return f"<{state}Pool {self.source!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A thin device of a pool, as the pool records it.
+
+    Attributes:
+        id: Its id in the pool, 24 bits.
+        mapped_blocks: Blocks mapped, in data blocks, as recorded (kernel: ``mapped_blocks``).
+        mapped_bytes: The same in bytes.
+        transaction_id: The pool's transaction id when the device was made.
+        creation_time: The pool's time when the device was made.
+        snapshot_time: The pool's time when the device was last snapshotted.
+    """
+
+    id: int
+    mapped_blocks: int
+    mapped_bytes: int
+    transaction_id: int
+    creation_time: int
+    snapshot_time: int
+    _pool: Pool = field(repr=False, compare=False)
+
+    @property
+    def highest_block(self) -> int | None:
+        """The highest virtual block that is mapped, in data blocks, or None; a few reads."""
+        return self._pool._core.highest_block(self.id)  # noqa: SLF001 - same module
+
+    def mappings(self, begin: int = 0, end: int | None = None) -> Mappings:
+        """Return the device's mappings as a table of runs, by ascending virtual block.
+
+        Only the device's own tree is read.
+
+        Args:
+            begin: First virtual block, in data blocks.
+            end: One behind the last virtual block, or None for no limit.
+        """
+        return self._pool._core.mappings(self.id, begin, end)  # noqa: SLF001 - same module
+
+    def lookup(self, block: int) -> Run | None:
+        """Return where a virtual block lies, as a run of one block, or None; a few reads."""
+        return self._pool._core.lookup(self.id, block)  # noqa: SLF001 - same module

@@ -1,0 +1,204 @@
+//! One node: header, ascending keys, values. Nothing of it is used before all of it is checked.
+
+use std::mem::offset_of;
+
+use zerocopy::little_endian::U64;
+use zerocopy::{FromBytes, Immutable};
+
+use super::Tree;
+use crate::checksum::{BlockKind, checksum};
+use crate::error::{Place, Result, Structure};
+use crate::raw::{INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader, Page};
+use crate::reader::Reader;
+use crate::units::{MetadataBlock, index_u32};
+
+/// Bytes in a key, and in a child pointer.
+const KEY_SIZE: usize = 8;
+
+/// The keys that an edge admits below it, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// Lowest key admitted: the key of the edge.
+    pub first: u64,
+    /// Highest key admitted: one below the next edge's key.
+    pub last: u64,
+}
+
+impl KeyRange {
+    /// What a root admits.
+    pub const ALL: Self = Self { first: 0, last: u64::MAX };
+
+    /// The keys that both ranges admit; may be none.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self { first: self.first.max(other.first), last: self.last.min(other.last) }
+    }
+}
+
+/// A checked node, borrowing the block it lies in.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    place: Place,
+    is_leaf: bool,
+    keys: &'a [U64],
+    values: &'a [u8],
+    /// Where the values begin in the block.
+    values_offset: usize,
+}
+
+impl<'a> Node<'a> {
+    /// Checks the block as a node of `tree`: checksum, own block number, flags, sizes, counts,
+    /// keys strictly ascending. An empty leaf is a tree without entries, and fine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](crate::Error::Corrupt) for the first field that breaks a rule.
+    pub fn parse(page: &'a Page, block: MetadataBlock, tree: Tree) -> Result<Self> {
+        let place = Place { block, structure: Structure::Node(tree) };
+        let (header, room) = NodeHeader::ref_from_prefix(page.bytes())
+            .map_err(|_| place.corrupt("size", 0, "4096 bytes", "less"))?;
+        let expected = checksum(page, BlockKind::Node);
+        if header.csum.get() != expected {
+            let found = format!("{:#010x}", header.csum.get());
+            return Err(place.corrupt("csum", 0, format!("{expected:#010x}"), found));
+        }
+        if header.blocknr.get() != u64::from(block.get()) {
+            let offset = offset_of!(NodeHeader, blocknr);
+            return Err(place.corrupt("blocknr", offset, block, header.blocknr.get()));
+        }
+        let is_leaf = match header.flags.get() {
+            INTERNAL_NODE => false,
+            LEAF_NODE => true,
+            found => {
+                let offset = offset_of!(NodeHeader, flags);
+                return Err(place.corrupt("flags", offset, "1 (internal) or 2 (leaf)", found));
+            }
+        };
+        let value_size = if is_leaf { tree.value_size() } else { KEY_SIZE };
+        if index_u32(header.value_size.get()) != value_size {
+            let offset = offset_of!(NodeHeader, value_size);
+            return Err(place.corrupt("value_size", offset, value_size, header.value_size.get()));
+        }
+        let max = index_u32(header.max_entries.get());
+        let most = NODE_ROOM / KEY_SIZE.saturating_add(value_size);
+        if max > most {
+            let offset = offset_of!(NodeHeader, max_entries);
+            return Err(place.corrupt("max_entries", offset, format!("at most {most}"), max));
+        }
+        let count = index_u32(header.nr_entries.get());
+        let least = usize::from(!is_leaf);
+        if count < least || count > max {
+            let offset = offset_of!(NodeHeader, nr_entries);
+            let expected = format!("from {least} to max_entries, {max}");
+            return Err(place.corrupt("nr_entries", offset, expected, count));
+        }
+        let keys_room = max.saturating_mul(KEY_SIZE);
+        let values_offset = size_of::<NodeHeader>().saturating_add(keys_room);
+        let parts = room.split_at_checked(keys_room).and_then(|(keys, values)| {
+            let (keys, _) = <[U64]>::ref_from_prefix_with_elems(keys, count).ok()?;
+            Some((keys, values.get(..count.saturating_mul(value_size))?))
+        });
+        let Some((keys, values)) = parts else {
+            // Not reached: `max` entries fit, and `count` is no more than that.
+            let offset = offset_of!(NodeHeader, max_entries);
+            return Err(place.corrupt("max_entries", offset, format!("at most {most}"), max));
+        };
+        let node = Self { place, is_leaf, keys, values, values_offset };
+        node.check_order()?;
+        Ok(node)
+    }
+
+    fn check_order(&self) -> Result<()> {
+        let out_of_order = self.keys.iter().zip(self.keys.iter().skip(1)).position(|(a, b)| a >= b);
+        match out_of_order.and_then(|at| Some((at, self.keys.get(at)?, self.keys.get(at + 1)?))) {
+            Some((at, before, key)) => {
+                let expected = format!("more than the key before it, {before}");
+                Err(self.place.corrupt("key", key_offset(at.saturating_add(1)), expected, key))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The block and the tree that it was read for.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether the node holds the tree's values, not pointers to children.
+    #[must_use]
+    pub const fn is_leaf(&self) -> bool {
+        self.is_leaf
+    }
+
+    /// The keys, ascending.
+    #[must_use]
+    pub const fn keys(&self) -> &'a [U64] {
+        self.keys
+    }
+
+    /// Lowest and highest key, if there are any.
+    #[must_use]
+    pub fn key_range(&self) -> Option<KeyRange> {
+        Some(KeyRange { first: self.keys.first()?.get(), last: self.keys.last()?.get() })
+    }
+
+    /// Checks that the node's keys are within what the edge to it admits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](crate::Error::Corrupt), naming the first or last key.
+    pub fn check_range(&self, admitted: KeyRange) -> Result<()> {
+        let Some(keys) = self.key_range() else { return Ok(()) };
+        let (at, key) = if keys.first < admitted.first {
+            (0, keys.first)
+        } else if keys.last > admitted.last {
+            (self.keys.len().saturating_sub(1), keys.last)
+        } else {
+            return Ok(());
+        };
+        let expected = if admitted.first <= admitted.last {
+            format!("from {} to {}, as its parents say", admitted.first, admitted.last)
+        } else {
+            "none, as its parents exclude each other".to_owned()
+        };
+        Err(self.place.corrupt("key", key_offset(at), expected, key))
+    }
+
+    /// The values of a leaf, one for each key. `V` is as wide as the tree says.
+    #[must_use]
+    pub fn values<V: FromBytes + Immutable>(&self) -> &'a [V] {
+        <[V]>::ref_from_bytes(self.values).unwrap_or_default()
+    }
+
+    /// Where value number `at` lies in the block, in bytes.
+    #[must_use]
+    pub fn value_offset(&self, at: usize) -> usize {
+        let size = self.values.len().checked_div(self.keys.len()).unwrap_or_default();
+        self.values_offset.saturating_add(at.saturating_mul(size))
+    }
+
+    /// The children of an internal node with the keys that each edge admits, given what the
+    /// edge to the node itself admits. Pointers are checked against the metadata's size.
+    pub fn children(
+        &self,
+        reader: &Reader,
+        admitted: KeyRange,
+    ) -> impl Iterator<Item = Result<(KeyRange, MetadataBlock)>> {
+        let next_keys = self.keys.iter().skip(1).map(|key| key.get().saturating_sub(1));
+        let lasts = next_keys.chain([admitted.last]);
+        self.keys.iter().zip(lasts).zip(self.values::<U64>()).enumerate().map(
+            move |(at, ((key, last), child))| {
+                let block = reader.pointer(child.get()).ok_or_else(|| {
+                    let expected = reader.pointer_rule();
+                    self.place.corrupt("child", self.value_offset(at), expected, child)
+                })?;
+                Ok((KeyRange { first: key.get(), last }.intersection(admitted), block))
+            },
+        )
+    }
+}
+
+fn key_offset(at: usize) -> usize {
+    size_of::<NodeHeader>().saturating_add(at.saturating_mul(KEY_SIZE))
+}

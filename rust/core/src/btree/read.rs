@@ -1,0 +1,135 @@
+//! Reading trees that are small beside the mappings: details, top level, index, overflow.
+
+use std::collections::HashSet;
+
+use zerocopy::{FromBytes, Immutable};
+
+use super::{KeyRange, MAX_DEPTH, Node, Tree};
+use crate::error::{Error, Result};
+use crate::raw::Page;
+use crate::reader::Reader;
+use crate::units::MetadataBlock;
+use crate::watch::Watch;
+
+/// Calls `each` with every leaf of the tree, in key order.
+///
+/// Ends on any tree: a block is visited once, so loops and shared children are errors.
+///
+/// # Errors
+///
+/// A read that fails, the first rule that is broken, or what `each` returns.
+pub fn read_tree(
+    reader: &Reader,
+    tree: Tree,
+    root: MetadataBlock,
+    watch: &Watch,
+    mut each: impl FnMut(&Node<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut page = Page::zeroed();
+    let mut seen = HashSet::new();
+    let mut leaf_depth = None;
+    let mut stack = vec![(root, KeyRange::ALL, 0_usize)];
+    while let Some((block, admitted, depth)) = stack.pop() {
+        watch.advance(1)?;
+        reader.read(block, &mut page)?;
+        let node = Node::parse(&page, block, tree)?;
+        node.check_range(admitted)?;
+        if !seen.insert(block) {
+            return Err(node.place().corrupt("references", 0, "one in this tree", "several"));
+        }
+        if node.is_leaf() {
+            let expected = *leaf_depth.get_or_insert(depth);
+            if depth != expected {
+                return Err(node.place().corrupt("depth", 4, expected, depth));
+            }
+            each(&node)?;
+        } else {
+            check_depth(&node, depth)?;
+            let first_child = stack.len();
+            for child in node.children(reader, admitted) {
+                let (range, child) = child?;
+                stack.push((child, range, depth.saturating_add(1)));
+            }
+            // The first child is to be popped first.
+            if let Some(children) = stack.get_mut(first_child..) {
+                children.reverse();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The value of one key, reading only the nodes on the way to it.
+///
+/// # Errors
+///
+/// A read that fails, or the first rule that is broken on the way.
+pub fn find<V: FromBytes + Immutable + Copy>(
+    reader: &Reader,
+    tree: Tree,
+    root: MetadataBlock,
+    key: u64,
+    check: impl FnOnce(&Node<'_>, usize, &V) -> Result<()>,
+) -> Result<Option<V>> {
+    descend(
+        reader,
+        tree,
+        root,
+        |node| match node.keys().binary_search_by_key(&key, |key| key.get()) {
+            Ok(at) => Some(at),
+            Err(_) if node.is_leaf() => None,
+            Err(after) => after.checked_sub(1),
+        },
+        |node, at| match node.values::<V>().get(at) {
+            Some(value) => check(node, at, value).map(|()| Some(*value)),
+            None => Ok(None),
+        },
+    )
+}
+
+/// The highest key of the tree, reading only its last spine.
+///
+/// # Errors
+///
+/// As [`find`].
+pub fn last_key(reader: &Reader, tree: Tree, root: MetadataBlock) -> Result<Option<u64>> {
+    descend(
+        reader,
+        tree,
+        root,
+        |node| node.keys().len().checked_sub(1),
+        |node, at| Ok(node.keys().get(at).map(|key| key.get())),
+    )
+}
+
+/// Goes down from the root along the entries that `choose` names; at a leaf, `take` answers.
+fn descend<T>(
+    reader: &Reader,
+    tree: Tree,
+    root: MetadataBlock,
+    choose: impl Fn(&Node<'_>) -> Option<usize>,
+    take: impl FnOnce(&Node<'_>, usize) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut page = Page::zeroed();
+    let (mut block, mut admitted) = (root, KeyRange::ALL);
+    for depth in 0.. {
+        reader.read(block, &mut page)?;
+        let node = Node::parse(&page, block, tree)?;
+        node.check_range(admitted)?;
+        let Some(at) = choose(&node) else { return Ok(None) };
+        if node.is_leaf() {
+            return take(&node, at);
+        }
+        check_depth(&node, depth)?;
+        let Some(child) = node.children(reader, admitted).nth(at) else { return Ok(None) };
+        (admitted, block) = child?;
+    }
+    Ok(None)
+}
+
+fn check_depth(node: &Node<'_>, depth: usize) -> Result<(), Error> {
+    if depth < MAX_DEPTH {
+        return Ok(());
+    }
+    Err(node.place().corrupt("depth", 4, format!("at most {MAX_DEPTH} levels"), "more"))
+}

@@ -1,0 +1,62 @@
+//! Block checksums: CRC-32C of bytes 4..4096 without the final inversion, XOR a salt per kind
+//! of block (`dm_bm_checksum`). The salt therefore tells what a block is.
+
+use crate::raw::Page;
+
+/// The kinds of block that carry a checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BlockKind {
+    /// The superblock, and its copies that metadata snapshots hold.
+    Superblock,
+    /// A node of any B-tree.
+    Node,
+    /// A block of two-bit reference counts.
+    Bitmap,
+    /// The index of the metadata space map.
+    Index,
+    /// The superblock of a dm-cache metadata device.
+    CacheSuperblock,
+    /// The superblock of a dm-era metadata device.
+    EraSuperblock,
+}
+
+impl BlockKind {
+    const ALL: [Self; 6] = [
+        Self::Superblock,
+        Self::Node,
+        Self::Bitmap,
+        Self::Index,
+        Self::CacheSuperblock,
+        Self::EraSuperblock,
+    ];
+
+    /// What the checksum is XORed with (`SUPERBLOCK_CSUM_XOR`, `BTREE_CSUM_XOR`, ...).
+    #[must_use]
+    pub const fn salt(self) -> u32 {
+        match self {
+            Self::Superblock => 160_774,
+            Self::Node => 121_107,
+            Self::Bitmap => 240_779,
+            Self::Index => 160_478,
+            Self::CacheSuperblock => 9_031_977,
+            Self::EraSuperblock => 146_538_381,
+        }
+    }
+
+    /// The kind whose checksum the block carries, if any.
+    #[must_use]
+    pub fn of(page: &Page) -> Option<Self> {
+        let unsalted = unsalted(page);
+        Self::ALL.into_iter().find(|kind| unsalted ^ kind.salt() == page.stored_checksum())
+    }
+}
+
+/// The checksum that a block of this kind must carry.
+#[must_use]
+pub fn checksum(page: &Page, kind: BlockKind) -> u32 {
+    unsalted(page) ^ kind.salt()
+}
+
+fn unsalted(page: &Page) -> u32 {
+    !crc32c::crc32c(page.checksummed())
+}

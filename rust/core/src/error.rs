@@ -1,0 +1,234 @@
+//! Errors in four families: the source could not be read, it is not thin metadata, it is a
+//! kind that is not supported, it is corrupt. Each says where, in numbers a caller can use.
+
+use std::fmt;
+use std::io;
+
+use crate::btree::Tree;
+use crate::source::identify::Identity;
+use crate::units::{BLOCK_SIZE, DeviceId, MetadataBlock, widen};
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source could not be opened at all.
+    #[error("{0}")]
+    Open(#[source] io::Error),
+
+    /// A read of the source failed.
+    #[error("cannot read block {block} (offset {offset:#x}): {cause}")]
+    Read {
+        /// The block at which the failed read begins.
+        block: u64,
+        /// The same in bytes.
+        offset: u64,
+        /// What the system, or the file object, said.
+        #[source]
+        cause: io::Error,
+    },
+
+    /// Another program holds the pool.
+    #[error("in use: {by}")]
+    InUse {
+        /// Who holds it, in words.
+        by: String,
+    },
+
+    /// The pool committed while it was read.
+    #[error("the pool changed while it was read")]
+    Changed,
+
+    /// A compressed source that cannot be unpacked, or unpacks to too much.
+    #[error("cannot unpack: {0}")]
+    Unpack(#[source] io::Error),
+
+    /// The source holds something else.
+    #[error("not thin metadata: {0}")]
+    NotThin(Identity),
+
+    /// Thin metadata, but with features that this reader does not know.
+    #[error("unsupported thin metadata: {field} is {found}, expected {expected}")]
+    Unsupported {
+        /// The superblock's field.
+        field: &'static str,
+        /// What is supported.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// Thin metadata that breaks a rule of its format.
+    #[error("corrupt metadata: {0}")]
+    Corrupt(Box<Corruption>),
+
+    /// A metadata snapshot was asked for, and the pool holds none.
+    #[error("the pool holds no metadata snapshot")]
+    NoMetadataSnapshot,
+
+    /// No device of the pool has this id.
+    #[error("no device {0} in the pool")]
+    UnknownDevice(DeviceId),
+
+    /// Nobody waits for the answer any more.
+    #[error("cancelled")]
+    Cancelled,
+
+    /// Threads could not be started.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+}
+
+impl Error {
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::InUse { .. } => Some(
+                "make a metadata snapshot with `dmsetup message POOL 0 reserve_metadata_snap`, \
+                 read it with --metadata-snapshot, \
+                 then give it back with `dmsetup message POOL 0 release_metadata_snap`",
+            ),
+            Self::Changed => Some(
+                "the pool is live: make a metadata snapshot with `dmsetup message POOL 0 \
+                 reserve_metadata_snap` and read it with --metadata-snapshot",
+            ),
+            Self::NoMetadataSnapshot => Some(
+                "make one on the live pool with `dmsetup message POOL 0 reserve_metadata_snap`",
+            ),
+            Self::NotThin(identity) => identity.hint(),
+            Self::Corrupt(corruption) => corruption.hint,
+            Self::Open(_)
+            | Self::Read { .. }
+            | Self::Unpack(_)
+            | Self::Unsupported { .. }
+            | Self::UnknownDevice(_)
+            | Self::Cancelled
+            | Self::Threads(_) => None,
+        }
+    }
+}
+
+/// The structures of the format, as named in errors and findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Structure {
+    /// Block 0.
+    Superblock,
+    /// The superblock's copy that the metadata snapshot holds.
+    MetadataSnapshot,
+    /// Root of the data space map, in the superblock.
+    DataSpaceMapRoot,
+    /// Root of the metadata space map, in the superblock.
+    MetadataSpaceMapRoot,
+    /// Index block of the metadata space map.
+    IndexBlock,
+    /// A bitmap of the data space map.
+    DataBitmap,
+    /// A bitmap of the metadata space map.
+    MetadataBitmap,
+    /// A node of a B-tree.
+    Node(Tree),
+}
+
+impl fmt::Display for Structure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Superblock => f.write_str("superblock"),
+            Self::MetadataSnapshot => f.write_str("metadata snapshot"),
+            Self::DataSpaceMapRoot => f.write_str("data space map root"),
+            Self::MetadataSpaceMapRoot => f.write_str("metadata space map root"),
+            Self::IndexBlock => f.write_str("metadata index block"),
+            Self::DataBitmap => f.write_str("data bitmap"),
+            Self::MetadataBitmap => f.write_str("metadata bitmap"),
+            Self::Node(tree) => write!(f, "{tree} node"),
+        }
+    }
+}
+
+/// A rule of the format that a block breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corruption {
+    /// The block that breaks it.
+    pub block: MetadataBlock,
+    /// Where the field lies in its block, in bytes.
+    pub field_offset: usize,
+    /// What the block is.
+    pub structure: Structure,
+    /// The field, under its kernel name where it has one.
+    pub field: &'static str,
+    /// What the rule asks for.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
+    /// What to do next, where there is something to do.
+    pub hint: Option<&'static str>,
+}
+
+impl Corruption {
+    /// Where the field lies in the source, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.block.offset().saturating_add(widen(self.field_offset % BLOCK_SIZE))
+    }
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "block {} (offset {:#x}), {}: {} is {}, expected {}",
+            self.block,
+            self.offset(),
+            self.structure,
+            self.field,
+            self.found,
+            self.expected
+        )
+    }
+}
+
+/// A block seen as one structure: makes the errors of that structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The block.
+    pub block: MetadataBlock,
+    /// What it is, or ought to be.
+    pub structure: Structure,
+}
+
+impl Place {
+    /// A corrupt field at this place.
+    pub fn corrupt(
+        self,
+        field: &'static str,
+        field_offset: usize,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Error {
+        self.corrupt_with_hint(field, field_offset, expected, found, None)
+    }
+
+    /// A corrupt field at this place, with advice.
+    pub fn corrupt_with_hint(
+        self,
+        field: &'static str,
+        field_offset: usize,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+        hint: Option<&'static str>,
+    ) -> Error {
+        Error::Corrupt(Box::new(Corruption {
+            block: self.block,
+            field_offset,
+            structure: self.structure,
+            field,
+            expected: expected.to_string(),
+            found: found.to_string(),
+            hint,
+        }))
+    }
+}

@@ -1,0 +1,283 @@
+//! Builds the graph: every internal node is read once, level by level, in disk order.
+//!
+//! 1. *Probe*: from each root down the first children until a leaf. That gives heights.
+//! 2. *Descend*: from the highest level down; children take their height from their parents,
+//!    and those that were not probed are read. Two heights for one node are damage.
+//! 3. *Arrange*: sort by height and block, turn block numbers into positions.
+//! 4. *Bound*: hand the key ranges down all edges and check every internal node against them.
+
+use std::collections::HashMap;
+
+use super::{Graph, InternalNode, NodeRef};
+use crate::block_set::{BlockSet, Ranks};
+use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree};
+use crate::error::{Error, Place, Result, Structure};
+use crate::raw::{NodeHeader, Page};
+use crate::reader::Reader;
+use crate::units::{DeviceId, MetadataBlock, index_u32, low_u32, widen};
+use crate::watch::Watch;
+
+/// Where `flags`, which makes a node internal or leaf, lies in a node.
+const FLAGS_OFFSET: usize = std::mem::offset_of!(NodeHeader, flags);
+
+impl Graph {
+    /// Reads the internal nodes below the roots.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, the first rule that is broken, or [`Error::Cancelled`].
+    pub fn build(
+        reader: &Reader,
+        roots: &[(DeviceId, MetadataBlock)],
+        watch: &Watch,
+    ) -> Result<Self> {
+        watch.begin("reading internal nodes", 0);
+        let mut builder = Builder {
+            reader,
+            watch,
+            known: HashMap::new(),
+            leaves: BlockSet::new(reader.blocks()),
+            nodes: Vec::new(),
+            keys: Vec::new(),
+            children: Vec::new(),
+        };
+        let blocks: Vec<_> = roots.iter().map(|(_, root)| *root).collect();
+        builder.probe(blocks)?;
+        builder.descend()?;
+        let graph = builder.arrange(roots);
+        graph.bound()
+    }
+}
+
+struct Builder<'a> {
+    reader: &'a Reader,
+    watch: &'a Watch,
+    /// Positions in `nodes` of the internal nodes that were read.
+    known: HashMap<MetadataBlock, u32>,
+    leaves: BlockSet,
+    /// In the order of reading; height 0 until it is known.
+    nodes: Vec<InternalNode>,
+    keys: Vec<u64>,
+    /// Block numbers.
+    children: Vec<u32>,
+}
+
+impl Builder<'_> {
+    fn probe(&mut self, mut frontier: Vec<MetadataBlock>) -> Result<()> {
+        let mut rounds = 0;
+        while !frontier.is_empty() {
+            let first_new = self.nodes.len();
+            self.read_nodes(frontier)?;
+            let new = self.nodes.get(first_new..).unwrap_or_default();
+            frontier = new.iter().filter_map(|node| self.first_child(node)).collect();
+            frontier.retain(|block| !self.known.contains_key(block));
+            if let (Some(block), MAX_DEPTH) = (frontier.first(), rounds) {
+                return Err(too_deep(*block));
+            }
+            rounds = rounds.saturating_add(1);
+        }
+        self.measure()
+    }
+
+    fn first_child(&self, node: &InternalNode) -> Option<MetadataBlock> {
+        self.children.get(index_u32(node.first_child)).copied().map(MetadataBlock::new)
+    }
+
+    /// Gives each probed node its height: one more than that of its first child.
+    fn measure(&mut self) -> Result<()> {
+        for start in 0..self.nodes.len() {
+            let mut chain = Vec::new();
+            let mut at = start;
+            let mut height = loop {
+                let Some(node) = self.nodes.get(at) else { break 0 };
+                if node.height > 0 {
+                    break node.height;
+                }
+                if chain.len() > MAX_DEPTH {
+                    return Err(too_deep(node.block));
+                }
+                chain.push(at);
+                let below = self.first_child(node).and_then(|child| self.known.get(&child));
+                match below {
+                    Some(below) => at = index_u32(*below),
+                    None => break 0,
+                }
+            };
+            for at in chain.into_iter().rev() {
+                height = u8::saturating_add(height, 1);
+                if let Some(node) = self.nodes.get_mut(at) {
+                    node.height = height;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn descend(&mut self) -> Result<()> {
+        let highest = self.nodes.iter().map(|node| node.height).max().unwrap_or(0);
+        let mut by_height = vec![Vec::new(); usize::from(highest).saturating_add(1)];
+        for (at, node) in self.nodes.iter().enumerate() {
+            if let Some(level) = by_height.get_mut(usize::from(node.height)) {
+                level.push(at);
+            }
+        }
+        for height in (1..=highest).rev() {
+            let level = by_height.get(usize::from(height)).cloned().unwrap_or_default();
+            let unknown = self.check_children(&level, height)?;
+            let first_new = self.nodes.len();
+            self.read_nodes(unknown)?;
+            let below = height.saturating_sub(1);
+            for (at, node) in self.nodes.iter_mut().enumerate().skip(first_new) {
+                node.height = below;
+                if let Some(level) = by_height.get_mut(usize::from(below)) {
+                    level.push(at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the children of a level that are known, marks those that are leaves, and returns
+    /// the internal ones that are not known yet.
+    fn check_children(&mut self, level: &[usize], height: u8) -> Result<Vec<MetadataBlock>> {
+        let mut unknown = Vec::new();
+        let below = height.saturating_sub(1);
+        for at in level {
+            let Some(node) = self.nodes.get(*at) else { continue };
+            let start = index_u32(node.first_child);
+            let end = start.saturating_add(index_u32(node.children));
+            for child in self.children.get(start..end).unwrap_or_default() {
+                let child = MetadataBlock::new(*child);
+                let known = self.known.get(&child).and_then(|at| self.nodes.get(index_u32(*at)));
+                match known.map(|known| known.height) {
+                    Some(known) if known != below => return Err(two_heights(child, below, known)),
+                    Some(_) => {}
+                    None if below == 0 => self.leaves.insert(child),
+                    None if self.leaves.contains(child) => {
+                        return Err(two_heights(child, below, 0));
+                    }
+                    None => unknown.push(child),
+                }
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Reads nodes, distinct ones and in disk order; keeps internal nodes, notes leaves.
+    fn read_nodes(&mut self, mut blocks: Vec<MetadataBlock>) -> Result<()> {
+        blocks.sort_unstable();
+        blocks.dedup();
+        let (reader, watch) = (self.reader, self.watch);
+        reader.read_sorted(&blocks, watch, |_, block, page| self.add(block, page))
+    }
+
+    fn add(&mut self, block: MetadataBlock, page: &Page) -> Result<()> {
+        let node = Node::parse(page, block, Tree::Mapping)?;
+        if node.is_leaf() {
+            self.leaves.insert(block);
+            return Ok(());
+        }
+        let first_child = low_u32(widen(self.children.len()));
+        for (key, child) in node.keys().iter().zip(node.children(self.reader, KeyRange::ALL)) {
+            self.keys.push(key.get());
+            self.children.push(child?.1.get());
+        }
+        self.known.insert(block, low_u32(widen(self.nodes.len())));
+        let children = low_u32(widen(node.keys().len()));
+        self.nodes.push(InternalNode { block, height: 0, first_child, children });
+        Ok(())
+    }
+
+    fn arrange(self, roots: &[(DeviceId, MetadataBlock)]) -> Graph {
+        let Self { known, leaves, mut nodes, keys, mut children, .. } = self;
+        nodes.sort_unstable_by_key(|node| (u8::MAX.saturating_sub(node.height), node.block));
+        let positions = Positions { internal: known, ranks: leaves.ranks() }.renumbered(&nodes);
+        for node in &nodes {
+            let start = index_u32(node.first_child);
+            let end = start.saturating_add(index_u32(node.children));
+            for child in children.get_mut(start..end).unwrap_or_default() {
+                *child = positions.of(MetadataBlock::new(*child)).position();
+            }
+        }
+        let roots = roots.iter().map(|(id, root)| (*id, positions.of(*root))).collect();
+        let blocks: Vec<_> = leaves.iter().collect();
+        let admitted = vec![KeyRange::ALL; blocks.len()];
+        Graph { nodes, keys, children, leaves: blocks, admitted, roots }
+    }
+}
+
+/// Where blocks stand in the arranged graph.
+struct Positions<'a> {
+    internal: HashMap<MetadataBlock, u32>,
+    ranks: Ranks<'a>,
+}
+
+impl Positions<'_> {
+    fn renumbered(mut self, nodes: &[InternalNode]) -> Self {
+        for (at, node) in (0_u32..).zip(nodes) {
+            self.internal.insert(node.block, at);
+        }
+        self
+    }
+
+    fn of(&self, block: MetadataBlock) -> NodeRef {
+        match self.internal.get(&block) {
+            Some(at) => NodeRef::Internal(*at),
+            None => NodeRef::Leaf(self.ranks.of(block)),
+        }
+    }
+}
+
+impl NodeRef {
+    const fn position(self) -> u32 {
+        match self {
+            Self::Internal(at) | Self::Leaf(at) => at,
+        }
+    }
+}
+
+impl Graph {
+    /// Hands the key ranges down all edges, and checks the internal nodes' keys against them.
+    fn bound(mut self) -> Result<Self> {
+        let mut internal = vec![KeyRange::ALL; self.nodes.len()];
+        let mut leaves = std::mem::take(&mut self.admitted);
+        for (at, node) in self.nodes.iter().enumerate() {
+            let own = internal.get(at).copied().unwrap_or(KeyRange::ALL);
+            let mut children = self.children(node).peekable();
+            while let Some((first, child)) = children.next() {
+                let next = children.peek().map(|(key, _)| key.saturating_sub(1));
+                let last = next.unwrap_or(own.last);
+                if first < own.first || first > own.last {
+                    return Err(out_of_range(node.block, first, own));
+                }
+                let (ranges, at) = match child {
+                    NodeRef::Leaf(at) => (&mut leaves, at),
+                    NodeRef::Internal(at) => (&mut internal, at),
+                };
+                if let Some(range) = ranges.get_mut(index_u32(at)) {
+                    *range = range.intersection(KeyRange { first, last: last.min(own.last) });
+                }
+            }
+        }
+        self.admitted = leaves;
+        Ok(self)
+    }
+}
+
+fn mapping_node(block: MetadataBlock) -> Place {
+    Place { block, structure: Structure::Node(Tree::Mapping) }
+}
+
+fn out_of_range(block: MetadataBlock, key: u64, admitted: KeyRange) -> Error {
+    let expected = format!("from {} to {}, as its parents say", admitted.first, admitted.last);
+    mapping_node(block).corrupt("key", size_of::<NodeHeader>(), expected, key)
+}
+
+fn two_heights(block: MetadataBlock, expected: u8, found: u8) -> Error {
+    mapping_node(block).corrupt("height above the leaves", FLAGS_OFFSET, expected, found)
+}
+
+fn too_deep(block: MetadataBlock) -> Error {
+    let expected = format!("at most {MAX_DEPTH} levels");
+    mapping_node(block).corrupt("height above the leaves", FLAGS_OFFSET, expected, "more")
+}

@@ -1,0 +1,150 @@
+//! Reading distinct leaves: in disk order, in large joined reads, on a few threads.
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use zerocopy::little_endian::U64;
+
+use super::Graph;
+use crate::btree::{KeyRange, Node, Tree};
+use crate::error::{Error, Result};
+use crate::raw::Page;
+use crate::reader::Reader;
+use crate::units::{DataBlock, MetadataBlock, Time, VirtualBlock, index_u32, low_u32};
+use crate::watch::Watch;
+
+/// Leaves that one thread takes at a time: 2 MiB where they lie side by side.
+const SHARE: usize = 512;
+
+/// Bits of a mapping's value that hold the time (`pack_block_time`).
+const TIME_BITS: u32 = 24;
+
+/// A checked leaf of a mapping tree.
+#[derive(Clone, Copy, Debug)]
+pub struct MappingLeaf<'a>(Node<'a>);
+
+impl<'a> MappingLeaf<'a> {
+    /// Checks a block as a leaf that its edges admit, with values below `data_blocks`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] for the first rule that is broken.
+    pub fn parse(
+        page: &'a Page,
+        block: MetadataBlock,
+        admitted: KeyRange,
+        data_blocks: u64,
+    ) -> Result<Self> {
+        let node = Node::parse(page, block, Tree::Mapping)?;
+        if !node.is_leaf() {
+            let offset = std::mem::offset_of!(crate::raw::NodeHeader, flags);
+            return Err(node.place().corrupt("flags", offset, "2 (leaf)", "1 (internal)"));
+        }
+        node.check_range(admitted)?;
+        let values = node.values::<U64>();
+        let beyond = values.iter().position(|value| value.get() >> TIME_BITS >= data_blocks);
+        if let Some((at, value)) = beyond.and_then(|at| Some((at, values.get(at)?))) {
+            let expected = format!("below {data_blocks}, the blocks of the data device");
+            let found = value.get() >> TIME_BITS;
+            return Err(node.place().corrupt("data block", node.value_offset(at), expected, found));
+        }
+        Ok(Self(node))
+    }
+
+    /// Number of mappings.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.keys().len()
+    }
+
+    /// Whether there are no mappings: the leaf of an empty device.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The mappings, by ascending virtual block.
+    pub fn mappings(&self) -> impl Iterator<Item = (VirtualBlock, DataBlock, Time)> + use<'a> {
+        self.0.keys().iter().zip(self.0.values::<U64>()).map(|(key, value)| {
+            let (block, time) = unpack(value.get());
+            (VirtualBlock::new(key.get()), block, time)
+        })
+    }
+}
+
+/// Takes a mapping's value apart: data block in the upper 40 bits, time in the lower 24.
+#[must_use]
+pub fn unpack(value: u64) -> (DataBlock, Time) {
+    (DataBlock::new(value >> TIME_BITS), Time::new(low_u32(value & ((1 << TIME_BITS) - 1))))
+}
+
+/// What reading leaves needs, beside the graph.
+#[derive(Clone, Copy, Debug)]
+pub struct LeafReader<'a> {
+    /// Where the blocks come from.
+    pub reader: &'a Reader,
+    /// Blocks of the data device.
+    pub data_blocks: u64,
+    /// Told of each leaf read.
+    pub watch: &'a Watch,
+}
+
+impl LeafReader<'_> {
+    /// Reads leaves, given by ascending position, and calls `each` with position and leaf.
+    /// `new` makes what one share of them is gathered in; the shares come back in order.
+    ///
+    /// Without threads everything happens on the calling one.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, the first rule that is broken, [`Error::Cancelled`], or what `each`
+    /// returns.
+    pub fn gather<T: Send>(
+        &self,
+        graph: &Graph,
+        positions: &[u32],
+        threads: Option<&ThreadPool>,
+        new: impl Fn(&[u32]) -> T + Sync,
+        each: impl Fn(&mut T, u32, MappingLeaf<'_>) -> Result<()> + Sync,
+    ) -> Result<Vec<T>> {
+        let share = |positions: &[u32]| {
+            let mut gathered = new(positions);
+            self.read(graph, positions, |at, leaf| each(&mut gathered, at, leaf))?;
+            Ok::<_, Error>(gathered)
+        };
+        match threads {
+            Some(threads) => {
+                threads.install(|| positions.par_chunks(SHARE).map(share).collect())
+            }
+            None => positions.chunks(SHARE).map(share).collect(),
+        }
+    }
+
+    fn read(
+        &self,
+        graph: &Graph,
+        positions: &[u32],
+        mut each: impl FnMut(u32, MappingLeaf<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let block = |at: &u32| graph.leaves.get(index_u32(*at)).copied();
+        let blocks: Vec<_> = positions.iter().filter_map(block).collect();
+        self.reader.read_sorted(&blocks, self.watch, |at, block, page| {
+            let Some(position) = positions.get(at) else { return Ok(()) };
+            let admitted = graph.admitted.get(index_u32(*position)).copied();
+            let admitted = admitted.unwrap_or(KeyRange::ALL);
+            each(*position, MappingLeaf::parse(page, block, admitted, self.data_blocks)?)
+        })
+    }
+}
+
+/// Threads of our own for one question: they die with it, so that a fork never loses them.
+///
+/// # Errors
+///
+/// [`Error::Threads`] where the system grants none.
+pub fn threads(count: usize, leaves: usize) -> Result<Option<ThreadPool>> {
+    if count < 2 || leaves <= SHARE {
+        return Ok(None);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+    pool.map(Some).map_err(|error| Error::Threads(error.to_string()))
+}

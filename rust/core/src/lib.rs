@@ -1,0 +1,32 @@
+//! Reads the metadata of Linux dm-thin pools: read-only, offline, and never trusting a byte.
+//!
+//! Three floors:
+//!
+//! 1. [`raw`]: wire structs under their kernel names. Nothing is checked.
+//! 2. [`superblock`], [`space_map`], [`btree`], [`graph`], [`devices`], [`mappings`]: checked
+//!    structures, with types that cannot be mixed up ([`units`]).
+//! 3. [`Pool`]: a source opened as a pool, and the questions it answers.
+//!
+//! Errors come in families, see [`Error`]; nothing panics on what a source holds. Long passes
+//! take a [`watch::Watch`] for progress and cancellation. Nothing is printed, nothing is
+//! written, and names are somebody else's business: devices are known by their ids.
+
+mod block_set;
+pub mod btree;
+pub mod checksum;
+pub mod devices;
+pub mod error;
+pub mod graph;
+pub mod mappings;
+pub mod pool;
+pub mod raw;
+pub mod reader;
+pub mod recount;
+pub mod source;
+pub mod space_map;
+pub mod superblock;
+pub mod units;
+pub mod watch;
+
+pub use error::{Error, Result};
+pub use pool::Pool;

@@ -1,0 +1,187 @@
+//! Mappings of devices as runs, in key order, through a window of leaves.
+//!
+//! Leaves that follow each other in key order lie anywhere on disk. A window of about a thousand
+//! is therefore sorted by position, read in joined reads, decoded on a few threads, and stitched
+//! together in key order. Runs are as long as they can be: they do not depend on how the
+//! mappings lie in leaves.
+
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+use zerocopy::little_endian::U64;
+
+use crate::btree::{self, KeyRange, Tree};
+use crate::error::Result;
+use crate::graph::{Graph, LeafCursor, LeafReader, NodeRef, threads, unpack};
+use crate::reader::Reader;
+use crate::units::{DataBlock, DeviceId, MetadataBlock, Time, VirtualBlock};
+use crate::watch::Watch;
+
+/// Leaves in a window: about 4 MiB of metadata, at most 8 MiB of runs.
+const WINDOW: usize = 1024;
+
+/// Mappings that are consecutive in virtual block and data block, and have one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The device.
+    pub device: DeviceId,
+    /// First virtual block.
+    pub virtual_begin: VirtualBlock,
+    /// First data block.
+    pub data_begin: DataBlock,
+    /// Number of blocks.
+    pub length: u64,
+    /// The pool's time when the blocks were allocated.
+    pub time: Time,
+}
+
+impl Run {
+    /// Takes a run in that follows on this one. Returns whether it did.
+    fn extend(&mut self, next: &Self) -> bool {
+        let follows = |begin: u64, next: u64| begin.checked_add(self.length) == Some(next);
+        let joins = self.device == next.device
+            && self.time == next.time
+            && follows(self.virtual_begin.get(), next.virtual_begin.get())
+            && follows(self.data_begin.get(), next.data_begin.get());
+        if joins {
+            self.length = self.length.saturating_add(next.length);
+        }
+        joins
+    }
+
+    /// The part of the run within a range of virtual blocks.
+    fn clip(mut self, range: KeyRange) -> Option<Self> {
+        let begin = self.virtual_begin.get();
+        let last = begin.saturating_add(self.length.saturating_sub(1)).min(range.last);
+        let first = begin.max(range.first);
+        let skipped = first.saturating_sub(begin);
+        self.virtual_begin = VirtualBlock::new(first);
+        self.data_begin = DataBlock::new(self.data_begin.get().saturating_add(skipped));
+        self.length = last.checked_sub(first)?.saturating_add(1);
+        Some(self)
+    }
+}
+
+/// Streams the runs of some devices: devices in the order of their ids, runs in key order.
+///
+/// Memory: one window, whatever the number of mappings.
+#[derive(Debug)]
+pub struct MappingStream {
+    reader: Reader,
+    data_blocks: u64,
+    graph: Arc<Graph>,
+    threads: Option<ThreadPool>,
+    devices: std::vec::IntoIter<(DeviceId, NodeRef)>,
+    current: Option<(DeviceId, LeafCursor)>,
+    range: KeyRange,
+    pending: Option<Run>,
+}
+
+impl MappingStream {
+    /// Streams the devices of the graph, or only one, within a range of virtual blocks.
+    pub(crate) fn new(
+        reader: Reader,
+        data_blocks: u64,
+        graph: Arc<Graph>,
+        thread_count: usize,
+        only: Option<DeviceId>,
+        range: KeyRange,
+    ) -> Result<Self> {
+        let mut devices = graph.roots().to_vec();
+        devices.retain(|(id, _)| only.is_none_or(|only| only == *id));
+        let threads = threads(thread_count, graph.leaves().len())?;
+        let devices = devices.into_iter();
+        Ok(Self { reader, data_blocks, graph, threads, devices, current: None, range, pending: None })
+    }
+
+    /// The next runs, or none at the end. A batch may be empty.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, the first rule that is broken, or
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    pub fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Run>>> {
+        let window = self.next_window();
+        if window.is_empty() {
+            return Ok(self.pending.take().map(|last| vec![last]));
+        }
+        let mut positions: Vec<_> = window.iter().map(|(_, leaf)| *leaf).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        let decoded = self.decode(&positions, watch)?;
+
+        let mut runs = Vec::new();
+        for (device, leaf) in window {
+            let leaf = positions.binary_search(&leaf).ok().and_then(|at| decoded.get(at));
+            for run in leaf.into_iter().flatten() {
+                let Some(run) = (Run { device, ..*run }).clip(self.range) else { continue };
+                if !self.pending.as_mut().is_some_and(|pending| pending.extend(&run)) {
+                    runs.extend(self.pending.replace(run));
+                }
+            }
+        }
+        Ok(Some(runs))
+    }
+
+    /// The next leaves in key order, each with the device through which it is reached.
+    fn next_window(&mut self) -> Vec<(DeviceId, u32)> {
+        let mut window = Vec::new();
+        while window.len() < WINDOW {
+            if let Some((id, cursor)) = &mut self.current
+                && let Some(leaf) = cursor.next(&self.graph)
+            {
+                window.push((*id, leaf));
+                continue;
+            }
+            let Some((id, root)) = self.devices.next() else { break };
+            self.current = Some((id, LeafCursor::new(root, self.range)));
+        }
+        window
+    }
+
+    /// The runs of each leaf, as if they were device 0's.
+    fn decode(&self, positions: &[u32], watch: &Watch) -> Result<Vec<Vec<Run>>> {
+        let leaves = LeafReader { reader: &self.reader, data_blocks: self.data_blocks, watch };
+        let shares = leaves.gather(
+            &self.graph,
+            positions,
+            self.threads.as_ref(),
+            |share| Vec::with_capacity(share.len()),
+            |share, _, leaf| {
+                let mut runs: Vec<Run> = Vec::new();
+                for (virtual_begin, data_begin, time) in leaf.mappings() {
+                    let device = DeviceId::default();
+                    let run = Run { device, virtual_begin, data_begin, length: 1, time };
+                    if !runs.last_mut().is_some_and(|last| last.extend(&run)) {
+                        runs.push(run);
+                    }
+                }
+                share.push(runs);
+                Ok(())
+            },
+        )?;
+        Ok(shares.into_iter().flatten().collect())
+    }
+}
+
+/// The mapping of one virtual block, reading only the nodes on the way to it.
+///
+/// # Errors
+///
+/// A read that fails, or the first rule that is broken on the way.
+pub fn lookup(
+    reader: &Reader,
+    root: MetadataBlock,
+    block: VirtualBlock,
+    data_blocks: u64,
+) -> Result<Option<(DataBlock, Time)>> {
+    let value = btree::find(reader, Tree::Mapping, root, block.get(), |node, at, value: &U64| {
+        let (data, _) = unpack(value.get());
+        if data.get() < data_blocks {
+            return Ok(());
+        }
+        let expected = format!("below {data_blocks}, the blocks of the data device");
+        Err(node.place().corrupt("data block", node.value_offset(at), expected, data))
+    })?;
+    Ok(value.map(|value| unpack(value.get())))
+}

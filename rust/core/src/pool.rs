@@ -1,0 +1,312 @@
+//! The facade: a pool opened from a source, and the questions it answers.
+//!
+//! Opening reads the superblock only; each question reads what it needs, checks every block that
+//! it touches, and at its end that the pool is still in the state it was opened in.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::btree::{self, KeyRange, Tree};
+use crate::devices::{Device, read_devices};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::mappings::{self, MappingStream, Run};
+use crate::raw::Page;
+use crate::reader::Reader;
+use crate::recount::{Recount, recount};
+use crate::source::identify::{first_block, identify};
+use crate::source::{BlockSource, FileSource, Sharing, unpacked};
+use crate::space_map::{ReferenceCounts, SpaceMap};
+use crate::superblock::{SpaceMapRoot, Superblock, View, claims_to_be_thin};
+use crate::units::{BLOCK_SIZE, DeviceId, VirtualBlock, widen};
+use crate::watch::Watch;
+
+/// Blocks of a space: the data device, or the metadata device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceUsage {
+    /// Blocks that the space map counts.
+    pub total: u64,
+    /// Blocks allocated. Not known through a metadata snapshot: the space maps go on.
+    pub used: Option<u64>,
+    /// Bytes in a block.
+    pub block_bytes: u64,
+}
+
+impl SpaceUsage {
+    /// What `dmsetup status` calls used metadata: it counts a reserve of a tenth of the space,
+    /// at most 4,096 blocks, as used.
+    #[must_use]
+    pub fn with_kernel_reserve(&self) -> Option<u64> {
+        let reserve = (self.total / 10).min(4096);
+        self.used.map(|used| used.saturating_add(reserve).min(self.total))
+    }
+}
+
+/// A pool, opened for reading.
+#[derive(Debug)]
+pub struct Pool {
+    reader: Reader,
+    view: View,
+    live: Superblock,
+    superblock: Superblock,
+    /// Space maps of the live superblock: data, metadata.
+    space_maps: (SpaceMapRoot, SpaceMapRoot),
+    /// The bytes that tell whether the pool has committed since: the superblock of the view.
+    committed: Box<Page>,
+    threads: usize,
+    devices: Mutex<Option<Arc<[Device]>>>,
+    graph: Mutex<Option<Arc<Graph>>>,
+}
+
+impl Pool {
+    /// Opens a file or block device; unpacks gzip and zstd.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`] family: the source cannot be read or is in use, is something else than
+    /// thin metadata, is not supported, or has a corrupt superblock.
+    pub fn open(path: &Path, view: View, threads: usize, watch: &Watch) -> Result<Self> {
+        let sharing = match view {
+            View::Live => Sharing::Exclusive,
+            View::MetadataSnapshot => Sharing::Shared,
+        };
+        Self::from_source(Arc::new(FileSource::open(path, sharing)?), view, threads, watch)
+    }
+
+    /// Opens any source; unpacks gzip and zstd.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_source(
+        source: Arc<dyn BlockSource>,
+        view: View,
+        threads: usize,
+        watch: &Watch,
+    ) -> Result<Self> {
+        let source = unpacked(source, watch)?;
+        let page = first_block(&*source)?;
+        if source.len() < widen(BLOCK_SIZE) || !claims_to_be_thin(&page) {
+            return Err(Error::NotThin(identify(&*source)?));
+        }
+        let live = Superblock::parse_live(&page, source.len())?;
+        let Some(space_maps) = live.space_maps else { return Err(Error::NoMetadataSnapshot) };
+        let reader = Reader::new(source, space_maps.1.blocks);
+        let (superblock, committed) = match view {
+            View::Live => (live.clone(), page),
+            View::MetadataSnapshot => {
+                let block = live.metadata_snapshot.ok_or(Error::NoMetadataSnapshot)?;
+                let mut page = Page::zeroed();
+                reader.read(block, &mut page)?;
+                (Superblock::parse_snapshot(&page, block, &live)?, page)
+            }
+        };
+        Ok(Self {
+            reader,
+            view,
+            live,
+            superblock,
+            space_maps,
+            committed,
+            threads,
+            devices: Mutex::default(),
+            graph: Mutex::default(),
+        })
+    }
+
+    /// Through which superblock the pool is read.
+    #[must_use]
+    pub const fn view(&self) -> View {
+        self.view
+    }
+
+    /// The superblock of the view.
+    #[must_use]
+    pub const fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// The superblock in block 0, whatever the view.
+    #[must_use]
+    pub const fn live_superblock(&self) -> &Superblock {
+        &self.live
+    }
+
+    /// Usage of the data device or of the metadata device.
+    #[must_use]
+    pub fn space(&self, map: SpaceMap) -> SpaceUsage {
+        let (root, block_bytes) = match map {
+            SpaceMap::Data => (self.space_maps.0, self.superblock.data_block_bytes()),
+            SpaceMap::Metadata => (self.space_maps.1, widen(BLOCK_SIZE)),
+        };
+        let used = (self.view == View::Live).then_some(root.allocated);
+        SpaceUsage { total: root.blocks, used, block_bytes }
+    }
+
+    /// The devices, by ascending id.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, the first rule that is broken, [`Error::Changed`].
+    pub fn devices(&self, watch: &Watch) -> Result<Arc<[Device]>> {
+        self.once(&self.devices, || {
+            let devices = read_devices(&self.reader, &self.superblock, watch);
+            self.unchanged(devices).map(Arc::from)
+        })
+    }
+
+    /// One device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDevice`], else as [`devices`](Self::devices).
+    pub fn device(&self, id: DeviceId, watch: &Watch) -> Result<Device> {
+        let devices = self.devices(watch)?;
+        let at = devices.binary_search_by_key(&id, |device| device.id);
+        at.ok().and_then(|at| devices.get(at).copied()).ok_or(Error::UnknownDevice(id))
+    }
+
+    /// The graph of all devices' trees, built once.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn graph(&self, watch: &Watch) -> Result<Arc<Graph>> {
+        let devices = self.devices(watch)?;
+        self.once(&self.graph, || {
+            let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
+            self.unchanged(Graph::build(&self.reader, &roots, watch)).map(Arc::new)
+        })
+    }
+
+    /// Streams the runs of one device, or of all, within a range of virtual blocks. For one
+    /// device only its own tree is read. After the last batch, ask
+    /// [`check_unchanged`](Self::check_unchanged).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDevice`], else as [`devices`](Self::devices).
+    pub fn mappings(
+        &self,
+        only: Option<DeviceId>,
+        range: KeyRange,
+        watch: &Watch,
+    ) -> Result<MappingStream> {
+        let graph = match (only, self.known(&self.graph)) {
+            (_, Some(graph)) => graph,
+            (None, None) => self.graph(watch)?,
+            (Some(id), None) => {
+                let root = self.device(id, watch)?.root;
+                self.unchanged(Graph::build(&self.reader, &[(id, root)], watch)).map(Arc::new)?
+            }
+        };
+        if let Some(id) = only {
+            self.device(id, watch)?;
+        }
+        let (reader, data_blocks) = (self.reader.clone(), self.space_maps.0.blocks);
+        MappingStream::new(reader, data_blocks, graph, self.threads, only, range)
+    }
+
+    /// Where a virtual block of a device lies, as a run of one block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDevice`], else as [`devices`](Self::devices).
+    pub fn lookup(&self, id: DeviceId, block: VirtualBlock, watch: &Watch) -> Result<Option<Run>> {
+        let root = self.device(id, watch)?.root;
+        let found = mappings::lookup(&self.reader, root, block, self.space_maps.0.blocks);
+        Ok(self.unchanged(found)?.map(|(data_begin, time)| Run {
+            device: id,
+            virtual_begin: block,
+            data_begin,
+            length: 1,
+            time,
+        }))
+    }
+
+    /// The highest virtual block that a device maps, reading only the last spine of its tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`lookup`](Self::lookup).
+    pub fn highest_block(&self, id: DeviceId, watch: &Watch) -> Result<Option<VirtualBlock>> {
+        let root = self.device(id, watch)?.root;
+        let last = self.unchanged(btree::last_key(&self.reader, Tree::Mapping, root))?;
+        Ok(last.map(VirtualBlock::new))
+    }
+
+    /// Counts all mappings by reading each distinct node once.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn recount(&self, watch: &Watch) -> Result<Recount> {
+        let graph = self.graph(watch)?;
+        let data_blocks = self.space_maps.0.blocks;
+        self.unchanged(recount(&self.reader, data_blocks, &graph, self.threads, watch))
+    }
+
+    /// Streams the reference counts of a space map of the live pool.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, or the first rule that is broken.
+    pub fn reference_counts(&self, map: SpaceMap, watch: &Watch) -> Result<ReferenceCounts> {
+        let root = match map {
+            SpaceMap::Data => self.space_maps.0,
+            SpaceMap::Metadata => self.space_maps.1,
+        };
+        self.unchanged(ReferenceCounts::open(&self.reader, map, &self.live, root, watch))
+    }
+
+    /// Checks that the pool is still in the state in which it was opened. dm-thin never reuses
+    /// a live block before the next commit, and a commit rewrites the superblock: the same
+    /// superblock before and after means that one committed state was read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Changed`], or [`Error::Read`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        if !self.reader.source().can_change() {
+            return Ok(());
+        }
+        let mut page = Page::zeroed();
+        if self.view == View::MetadataSnapshot {
+            // The live superblock goes on; what must stay is the held root and its block.
+            self.reader.read(self.live.block, &mut page)?;
+            let live = Superblock::parse_live(&page, self.reader.source().len())?;
+            if live.metadata_snapshot != self.live.metadata_snapshot {
+                return Err(Error::Changed);
+            }
+        }
+        self.reader.read(self.superblock.block, &mut page)?;
+        if page.bytes() == self.committed.bytes() { Ok(()) } else { Err(Error::Changed) }
+    }
+
+    /// The answer, unless the pool has changed: then an error that it made is not damage.
+    fn unchanged<T>(&self, answer: Result<T>) -> Result<T> {
+        match (answer, self.check_unchanged()) {
+            (Ok(_) | Err(Error::Corrupt(_)), Err(changed)) => Err(changed),
+            (answer, _) => answer,
+        }
+    }
+
+    fn known<T: Clone>(&self, slot: &Mutex<Option<T>>) -> Option<T> {
+        slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers from the slot, or asks once and keeps the answer. Threads that ask at the same
+    /// time may each read; the first answer stays.
+    fn once<T: Clone>(
+        &self,
+        slot: &Mutex<Option<T>>,
+        ask: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if let Some(known) = self.known(slot) {
+            return Ok(known);
+        }
+        let answer = ask()?;
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(slot.get_or_insert(answer).clone())
+    }
+}

@@ -1,0 +1,74 @@
+//! Wire structs under their kernel names: little-endian, unaligned, sizes asserted.
+//!
+//! Nothing is validated here; `superblock`, `space_map` and `btree` do that.
+
+mod node;
+mod space_map;
+mod superblock;
+
+use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+
+pub use node::{DeviceDetails, NodeHeader, INTERNAL_NODE, LEAF_NODE, NODE_ROOM};
+pub use space_map::{
+    BITMAP_ENTRIES, BitmapHeader, INDEX_ENTRIES, IndexBlock, IndexEntry, SpaceMapRoot,
+};
+pub use superblock::{NEEDS_CHECK, SuperblockDisk, THIN_SUPERBLOCK_MAGIC};
+
+use crate::units::BLOCK_SIZE;
+
+/// One metadata block in memory, aligned so that it can be read with `O_DIRECT`.
+#[derive(Clone, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C, align(4096))]
+pub struct Page([u8; BLOCK_SIZE]);
+
+const _: () = assert!(size_of::<Page>() == BLOCK_SIZE);
+
+impl Page {
+    /// A block of zeros.
+    #[must_use]
+    pub fn zeroed() -> Box<Self> {
+        Box::new(Self([0; BLOCK_SIZE]))
+    }
+
+    /// Room for `count` blocks, zeroed, contiguous and aligned.
+    #[must_use]
+    pub fn many(count: usize) -> Vec<Self> {
+        Self::new_vec_zeroed(count).unwrap_or_default()
+    }
+
+    /// All bytes of the block.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; BLOCK_SIZE] {
+        &self.0
+    }
+
+    /// All bytes of the block, to be filled.
+    pub const fn bytes_mut(&mut self) -> &mut [u8; BLOCK_SIZE] {
+        &mut self.0
+    }
+
+    /// Whether every byte is zero.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0 == [0; BLOCK_SIZE]
+    }
+
+    /// The checksum in the first four bytes (`csum` of every structure).
+    #[must_use]
+    pub fn stored_checksum(&self) -> u32 {
+        U32::read_from_prefix(&self.0).map_or(0, |(csum, _)| csum.get())
+    }
+
+    /// The bytes that the checksum covers.
+    #[must_use]
+    pub fn checksummed(&self) -> &[u8] {
+        self.0.split_at(4).1
+    }
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,292 @@
+//! The superblock, block 0, and the copy of it that a metadata snapshot holds.
+//!
+//! Checked: checksum, own block number, magic, version, feature flags, block sizes, counts
+//! against the format's limits and the source's size, roots within the metadata.
+
+use std::mem::offset_of;
+
+use zerocopy::FromBytes;
+
+use crate::checksum::{BlockKind, checksum};
+use crate::error::{Error, Place, Result, Structure};
+use crate::raw::{self, Page, SuperblockDisk};
+use crate::units::{
+    BLOCK_SIZE, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, low_u32, widen,
+};
+
+/// Smallest data block, in sectors (64 KiB); every block size is a multiple of it.
+pub const MIN_DATA_BLOCK_SECTORS: u32 = 128;
+
+/// Largest data block, in sectors (1 GiB).
+pub const MAX_DATA_BLOCK_SECTORS: u32 = 2_097_152;
+
+/// Data blocks that a mapping can name: 40 bits.
+pub const MAX_DATA_BLOCKS: u64 = 1 << 40;
+
+/// Sectors in a metadata block.
+const METADATA_BLOCK_SECTORS: u32 = 8;
+
+/// Which superblock a pool is read through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    /// The superblock in block 0.
+    Live,
+    /// The copy that the metadata snapshot holds.
+    MetadataSnapshot,
+}
+
+/// Root of a space map, its pointers within the metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceMapRoot {
+    /// Blocks that the map counts (`nr_blocks`).
+    pub blocks: u64,
+    /// Blocks whose count is not zero (`nr_allocated`).
+    pub allocated: u64,
+    /// Where the bitmaps are found (`bitmap_root`): a tree for data, a block for metadata.
+    pub index: MetadataBlock,
+    /// Root of the tree of counts above two (`ref_count_root`).
+    pub overflow: MetadataBlock,
+}
+
+/// A checked superblock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superblock {
+    /// Where it lies: 0, or the metadata snapshot's block.
+    pub block: MetadataBlock,
+    /// All flags (`flags`).
+    pub flags: u32,
+    /// `uuid`, zero in practice.
+    pub uuid: [u8; 16],
+    /// `version`, 1 or 2.
+    pub version: u32,
+    /// The snapshot counter (`time`).
+    pub time: Time,
+    /// `trans_id`.
+    pub transaction_id: u64,
+    /// Where the metadata snapshot lies, if one is held (`held_root`).
+    pub metadata_snapshot: Option<MetadataBlock>,
+    /// Both space maps: data, metadata. A metadata snapshot has none.
+    pub space_maps: Option<(SpaceMapRoot, SpaceMapRoot)>,
+    /// Root of the top-level tree (`data_mapping_root`).
+    pub mapping_root: MetadataBlock,
+    /// Root of the details tree (`device_details_root`).
+    pub details_root: MetadataBlock,
+    /// Sectors in a data block.
+    pub data_block_sectors: u32,
+    /// Metadata blocks when the pool was made (`metadata_nr_blocks`).
+    pub formatted_metadata_blocks: u64,
+    /// Feature bits: compatible, compatible when reading, incompatible.
+    pub features: [u32; 3],
+}
+
+impl Superblock {
+    /// Whether the kernel asked for a check (`THIN_METADATA_NEEDS_CHECK_FLAG`).
+    #[must_use]
+    pub const fn needs_check(&self) -> bool {
+        self.flags & raw::NEEDS_CHECK != 0
+    }
+
+    /// Bytes in a data block.
+    #[must_use]
+    pub fn data_block_bytes(&self) -> u64 {
+        u64::from(self.data_block_sectors).saturating_mul(SECTOR_SIZE)
+    }
+
+    /// Reads the live superblock from block 0 of a source of `source_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a version or feature that is not known, [`Error::Corrupt`] for
+    /// the first field that breaks a rule, in the order of the page above.
+    pub fn parse_live(page: &Page, source_bytes: u64) -> Result<Self> {
+        let place = Place { block: MetadataBlock::new(0), structure: Structure::Superblock };
+        let disk = disk(page, place)?;
+        let source_blocks = source_bytes / widen(BLOCK_SIZE);
+        Fields { disk, place, blocks: source_blocks }.live(page)
+    }
+
+    /// Reads the copy that the metadata snapshot holds at `block`, of a pool of which the live
+    /// superblock is `live`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse_live`](Self::parse_live).
+    pub fn parse_snapshot(page: &Page, block: MetadataBlock, live: &Self) -> Result<Self> {
+        let place = Place { block, structure: Structure::MetadataSnapshot };
+        let blocks = live.space_maps.map_or(MAX_METADATA_BLOCKS, |(_, metadata)| metadata.blocks);
+        let fields = Fields { disk: disk(page, place)?, place, blocks };
+        fields.check_identity(page)?;
+        fields.superblock(None)
+    }
+}
+
+fn disk(page: &Page, place: Place) -> Result<&SuperblockDisk> {
+    SuperblockDisk::ref_from_prefix(page.bytes())
+        .map(|(disk, _)| disk)
+        .map_err(|_| place.corrupt("size", 0, "4096 bytes", "less"))
+}
+
+/// Whether block 0 claims, by magic or by checksum, to be a thin superblock.
+#[must_use]
+pub fn claims_to_be_thin(page: &Page) -> bool {
+    let magic = SuperblockDisk::ref_from_prefix(page.bytes())
+        .is_ok_and(|(disk, _)| disk.magic.get() == raw::THIN_SUPERBLOCK_MAGIC);
+    magic || BlockKind::of(page) == Some(BlockKind::Superblock)
+}
+
+struct Fields<'a> {
+    disk: &'a SuperblockDisk,
+    place: Place,
+    /// Metadata blocks that pointers must stay within.
+    blocks: u64,
+}
+
+impl<'a> Fields<'a> {
+    /// `blocks` is the source's size here; from the metadata space map on, it is the map's.
+    fn live(self, page: &Page) -> Result<Superblock> {
+        self.check_identity(page)?;
+        let data = self.space_map_root(Structure::DataSpaceMapRoot, MAX_DATA_BLOCKS)?;
+        let metadata = self.space_map_root(Structure::MetadataSpaceMapRoot, MAX_METADATA_BLOCKS)?;
+        let blocks = metadata.nr_blocks.get();
+        if blocks > self.blocks {
+            return Err(self.place.corrupt_with_hint(
+                "metadata space map's nr_blocks",
+                offset_of!(SuperblockDisk, metadata_space_map_root),
+                format!("at most {}, the blocks of the source", self.blocks),
+                blocks,
+                Some("the source is truncated: copy the whole metadata device"),
+            ));
+        }
+        let fields = Self { blocks, ..self };
+        let data = fields.within(data, offset_of!(SuperblockDisk, data_space_map_root))?;
+        let offset = offset_of!(SuperblockDisk, metadata_space_map_root);
+        fields.superblock(Some((data, fields.within(metadata, offset)?)))
+    }
+
+    fn check_identity(&self, page: &Page) -> Result<()> {
+        let (disk, place) = (self.disk, self.place);
+        let expected = checksum(page, BlockKind::Superblock);
+        if disk.csum.get() != expected {
+            let found = format!("{:#010x}", disk.csum.get());
+            return Err(place.corrupt("csum", 0, format!("{expected:#010x}"), found));
+        }
+        if disk.magic.get() != raw::THIN_SUPERBLOCK_MAGIC {
+            let offset = offset_of!(SuperblockDisk, magic);
+            let expected = raw::THIN_SUPERBLOCK_MAGIC;
+            return Err(place.corrupt("magic", offset, expected, disk.magic.get()));
+        }
+        if disk.blocknr.get() != u64::from(place.block.get()) {
+            let offset = offset_of!(SuperblockDisk, blocknr);
+            return Err(place.corrupt("blocknr", offset, place.block, disk.blocknr.get()));
+        }
+        let unsupported = |field, expected: &str, found: u32| Error::Unsupported {
+            field,
+            expected: expected.to_owned(),
+            found: found.to_string(),
+        };
+        if !(1..=2).contains(&disk.version.get()) {
+            return Err(unsupported("version", "1 or 2", disk.version.get()));
+        }
+        if disk.incompat_flags.get() != 0 {
+            return Err(unsupported("incompat_flags", "0", disk.incompat_flags.get()));
+        }
+        let sectors = disk.data_block_size.get();
+        if !(MIN_DATA_BLOCK_SECTORS..=MAX_DATA_BLOCK_SECTORS).contains(&sectors)
+            || !sectors.is_multiple_of(MIN_DATA_BLOCK_SECTORS)
+        {
+            let offset = offset_of!(SuperblockDisk, data_block_size);
+            let expected = "a multiple of 128 up to 2097152 sectors";
+            return Err(place.corrupt("data_block_size", offset, expected, sectors));
+        }
+        if disk.metadata_block_size.get() != METADATA_BLOCK_SECTORS {
+            let offset = offset_of!(SuperblockDisk, metadata_block_size);
+            let found = disk.metadata_block_size.get();
+            return Err(place.corrupt("metadata_block_size", offset, "8 sectors", found));
+        }
+        Ok(())
+    }
+
+    fn superblock(&self, space_maps: Option<(SpaceMapRoot, SpaceMapRoot)>) -> Result<Superblock> {
+        let disk = self.disk;
+        let metadata_snapshot = match disk.held_root.get() {
+            0 => None,
+            held => {
+                Some(self.pointer("held_root", offset_of!(SuperblockDisk, held_root), held)?)
+            }
+        };
+        Ok(Superblock {
+            block: self.place.block,
+            flags: disk.flags.get(),
+            uuid: disk.uuid,
+            version: disk.version.get(),
+            time: Time::new(disk.time.get()),
+            transaction_id: disk.trans_id.get(),
+            metadata_snapshot,
+            space_maps,
+            mapping_root: self.pointer(
+                "data_mapping_root",
+                offset_of!(SuperblockDisk, data_mapping_root),
+                disk.data_mapping_root.get(),
+            )?,
+            details_root: self.pointer(
+                "device_details_root",
+                offset_of!(SuperblockDisk, device_details_root),
+                disk.device_details_root.get(),
+            )?,
+            data_block_sectors: disk.data_block_size.get(),
+            formatted_metadata_blocks: disk.metadata_nr_blocks.get(),
+            features: [
+                disk.compat_flags.get(),
+                disk.compat_ro_flags.get(),
+                disk.incompat_flags.get(),
+            ],
+        })
+    }
+
+    fn space_map_root(&self, structure: Structure, limit: u64) -> Result<&'a raw::SpaceMapRoot> {
+        let (root, offset) = if structure == Structure::DataSpaceMapRoot {
+            (&self.disk.data_space_map_root, offset_of!(SuperblockDisk, data_space_map_root))
+        } else {
+            let offset = offset_of!(SuperblockDisk, metadata_space_map_root);
+            (&self.disk.metadata_space_map_root, offset)
+        };
+        let place = Place { structure, ..self.place };
+        let (blocks, allocated) = (root.nr_blocks.get(), root.nr_allocated.get());
+        if blocks > limit {
+            return Err(place.corrupt("nr_blocks", offset, format!("at most {limit}"), blocks));
+        }
+        if allocated > blocks {
+            let expected = format!("at most nr_blocks, {blocks}");
+            let offset = offset.saturating_add(offset_of!(raw::SpaceMapRoot, nr_allocated));
+            return Err(place.corrupt("nr_allocated", offset, expected, allocated));
+        }
+        Ok(root)
+    }
+
+    fn within(&self, root: &raw::SpaceMapRoot, offset: usize) -> Result<SpaceMapRoot> {
+        let at = |field_offset: usize| offset.saturating_add(field_offset);
+        Ok(SpaceMapRoot {
+            blocks: root.nr_blocks.get(),
+            allocated: root.nr_allocated.get(),
+            index: self.pointer(
+                "space map's bitmap_root",
+                at(offset_of!(raw::SpaceMapRoot, bitmap_root)),
+                root.bitmap_root.get(),
+            )?,
+            overflow: self.pointer(
+                "space map's ref_count_root",
+                at(offset_of!(raw::SpaceMapRoot, ref_count_root)),
+                root.ref_count_root.get(),
+            )?,
+        })
+    }
+
+    /// A pointer to a block that is neither the superblock nor beyond the metadata.
+    fn pointer(&self, field: &'static str, offset: usize, block: u64) -> Result<MetadataBlock> {
+        if block == 0 || block >= self.blocks.min(MAX_METADATA_BLOCKS) {
+            let expected = format!("a block from 1 to {}", self.blocks.saturating_sub(1));
+            return Err(self.place.corrupt(field, offset, expected, block));
+        }
+        Ok(MetadataBlock::new(low_u32(block)))
+    }
+}

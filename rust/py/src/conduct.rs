@@ -1,0 +1,113 @@
+//! Long calls: the calling thread conducts, others work.
+//!
+//! Workers never touch Python. The conductor waits detached, in slices of 50 ms; between them
+//! it looks for signals, reports progress, and serves reads of a Python file object.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded, never, select};
+use pyo3::prelude::*;
+use thinscope_core::source::ReadRequest;
+use thinscope_core::watch::Watch;
+use thinscope_core::{Error, Result};
+
+use crate::error::exception;
+use crate::source::FileObject;
+
+/// How long a signal or a report of progress may wait.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// What conducting a call needs to know of the source.
+#[derive(Debug)]
+pub(crate) struct Conductor {
+    /// How the caller named the source.
+    pub(crate) source: String,
+    /// A callable `(phase, done, total)`.
+    pub(crate) progress: Option<Py<PyAny>>,
+    /// The file object that the reads go to, if the source is one.
+    pub(crate) file: Option<FileObject>,
+}
+
+impl Conductor {
+    /// Runs a job on another thread and conducts it to its end.
+    ///
+    /// # Errors
+    ///
+    /// The exception for the job's error, or what a signal handler or the progress callable
+    /// raised; the job has ended in each case.
+    pub(crate) fn conduct<T: Send>(
+        &self,
+        py: Python<'_>,
+        job: impl FnOnce(&Watch) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        let watch = Watch::new();
+        let interrupted = Mutex::new(None);
+        let answer = py.detach(|| {
+            std::thread::scope(|scope| {
+                let (done, answer) = bounded(1);
+                let watch = &watch;
+                scope.spawn(move || {
+                    // The conductor waits for as long as the job runs.
+                    let _ = done.send(job(watch));
+                });
+                self.wait(&answer, watch, &interrupted)
+            })
+        });
+        if let Some(raised) = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(raised);
+        }
+        answer.map_err(|error| self.exception(py, &error))
+    }
+
+    fn wait<T>(
+        &self,
+        answer: &Receiver<Result<T>>,
+        watch: &Watch,
+        interrupted: &Mutex<Option<PyErr>>,
+    ) -> Result<T> {
+        let requests = self.file.as_ref().map_or_else(never, |file| file.requests.clone());
+        let mut slice_end = Instant::now() + SLICE;
+        loop {
+            select! {
+                // A job that panicked has sent nothing; its panic goes on when the scope ends.
+                recv(answer) -> answer => return answer.unwrap_or(Err(Error::Cancelled)),
+                recv(requests) -> request => self.serve(request.ok()),
+                default(slice_end.saturating_duration_since(Instant::now())) => {}
+            }
+            if Instant::now() >= slice_end {
+                slice_end = Instant::now() + SLICE;
+                if let Err(raised) = self.look_up(watch) {
+                    watch.cancel();
+                    let mut interrupted = interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+                    interrupted.get_or_insert(raised);
+                }
+            }
+        }
+    }
+
+    /// Looks for signals and reports progress.
+    fn look_up(&self, watch: &Watch) -> PyResult<()> {
+        Python::attach(|py| {
+            py.check_signals()?;
+            let Some(progress) = &self.progress else { return Ok(()) };
+            let at = watch.progress();
+            progress.call1(py, (at.phase, at.done, at.total)).map(drop)
+        })
+    }
+
+    fn serve(&self, request: Option<ReadRequest>) {
+        if let (Some(file), Some(request)) = (&self.file, request) {
+            file.serve(request);
+        }
+    }
+
+    /// The exception for an error, caused by what the file object raised, if it did.
+    pub(crate) fn exception(&self, py: Python<'_>, error: &Error) -> PyErr {
+        let exception = exception(py, &self.source, error);
+        if let (Error::Read { .. } | Error::Unpack(_), Some(file)) = (error, &self.file) {
+            exception.set_cause(py, file.take_failure());
+        }
+        exception
+    }
+}

@@ -1,0 +1,33 @@
+//! The Python extension `thinscope._core`: the core's pool, under Python's rules.
+//!
+//! It knows no offsets and no names of containers: device ids only. One file per word; `error`
+//! turns errors into exceptions, `conduct` runs long calls, `table` hands columns to Arrow.
+
+mod conduct;
+mod error;
+mod mappings;
+mod pool;
+mod recount;
+mod reference_counts;
+mod source;
+mod superblock;
+mod table;
+
+/// The compiled core of thinscope: pools by device id. Use `thinscope`, which adds the rest.
+#[pyo3::pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::mappings::{Mappings, Run, RunIterator};
+    #[pymodule_export]
+    use super::pool::{DeviceRecord, Pool};
+    #[pymodule_export]
+    use super::recount::Recount;
+    #[pymodule_export]
+    use super::reference_counts::{CountRun, CountRunIterator, ReferenceCounts};
+    #[pymodule_export]
+    use super::superblock::{SpaceUsage, Superblock};
+
+    /// Whether this was built without optimisation: correct, but no measure of speed.
+    #[pymodule_export]
+    const DEBUG_BUILD: bool = cfg!(debug_assertions);
+}

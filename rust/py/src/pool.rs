@@ -1,0 +1,182 @@
+//! The handle of an open pool, and the records of its devices.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use thinscope_core::Pool as CorePool;
+use thinscope_core::btree::KeyRange;
+use thinscope_core::devices::Device as CoreDevice;
+use thinscope_core::space_map::SpaceMap;
+use thinscope_core::superblock::View;
+use thinscope_core::units::{DeviceId, VirtualBlock};
+
+use crate::conduct::Conductor;
+use crate::mappings::{Mappings, Run};
+use crate::recount::Recount;
+use crate::reference_counts::ReferenceCounts;
+use crate::source::{FileObject, Source, memory};
+use crate::superblock::{SpaceUsage, Superblock};
+
+/// Most threads that a question takes where the caller names no number.
+const DEFAULT_THREADS: usize = 8;
+
+/// A pool and what conducting its questions takes; shared with the tables made of it.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) pool: CorePool,
+    pub(crate) conductor: Conductor,
+}
+
+/// A device as the pool records it.
+#[pyclass(frozen, eq, get_all, module = "thinscope._core")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeviceRecord {
+    /// Its id in the pool, 24 bits.
+    id: u32,
+    /// Blocks mapped, in data blocks, as recorded.
+    mapped_blocks: u64,
+    /// The pool's transaction id when the device was made.
+    transaction_id: u64,
+    /// The pool's time when the device was made.
+    creation_time: u32,
+    /// The pool's time when the device was last snapshotted.
+    snapshot_time: u32,
+}
+
+impl From<&CoreDevice> for DeviceRecord {
+    fn from(core: &CoreDevice) -> Self {
+        Self {
+            id: core.id.get(),
+            mapped_blocks: core.mapped_blocks,
+            transaction_id: core.transaction_id,
+            creation_time: core.creation_time.get(),
+            snapshot_time: core.snapshot_time.get(),
+        }
+    }
+}
+
+/// An open pool, by device ids. `thinscope.Pool` is its public face.
+#[pyclass(frozen, module = "thinscope._core")]
+#[derive(Debug)]
+pub(crate) struct Pool {
+    handle: Arc<Handle>,
+}
+
+#[pymethods]
+impl Pool {
+    /// Opens a path, bytes or a binary file object; `name` is what messages call it.
+    #[new]
+    #[pyo3(signature = (source, name, *, metadata_snapshot=false, threads=None, progress=None))]
+    fn new(
+        py: Python<'_>,
+        source: Source,
+        name: String,
+        metadata_snapshot: bool,
+        threads: Option<usize>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let view = if metadata_snapshot { View::MetadataSnapshot } else { View::Live };
+        let threads = match threads {
+            Some(0) => return Err(PyValueError::new_err("threads must be at least 1")),
+            Some(count) => count,
+            None => std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(DEFAULT_THREADS)),
+        };
+        let mut conductor = Conductor { source: name, progress, file: None };
+        let opened = match source {
+            Source::Path(path) => {
+                conductor.conduct(py, |watch| CorePool::open(&path, view, threads, watch))
+            }
+            Source::Bytes(bytes) => {
+                let source = memory(bytes);
+                conductor
+                    .conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
+            }
+            Source::File(object) => {
+                let (source, file) = FileObject::open(object, py)?;
+                conductor.file = Some(file);
+                conductor
+                    .conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
+            }
+        };
+        Ok(Self { handle: Arc::new(Handle { pool: opened?, conductor }) })
+    }
+
+    /// The superblock of the view: the live one, or the metadata snapshot's copy.
+    #[getter]
+    fn superblock(&self) -> Superblock {
+        self.handle.pool.superblock().into()
+    }
+
+    /// The superblock in block 0, whatever the view.
+    #[getter]
+    fn live_superblock(&self) -> Superblock {
+        self.handle.pool.live_superblock().into()
+    }
+
+    /// Usage of the data device.
+    #[getter]
+    fn data_space(&self) -> SpaceUsage {
+        SpaceUsage::new(self.handle.pool.space(SpaceMap::Data), SpaceMap::Data)
+    }
+
+    /// Usage of the metadata device.
+    #[getter]
+    fn metadata_space(&self) -> SpaceUsage {
+        SpaceUsage::new(self.handle.pool.space(SpaceMap::Metadata), SpaceMap::Metadata)
+    }
+
+    /// The devices' records, by ascending id.
+    fn devices(&self, py: Python<'_>) -> PyResult<Vec<DeviceRecord>> {
+        let Handle { pool, conductor } = &*self.handle;
+        let devices = conductor.conduct(py, |watch| pool.devices(watch))?;
+        Ok(devices.iter().map(DeviceRecord::from).collect())
+    }
+
+    /// The mappings of one device, or of all, from virtual block `begin` up to but without `end`.
+    #[pyo3(signature = (device=None, begin=0, end=None))]
+    fn mappings(&self, device: Option<u32>, begin: u64, end: Option<u64>) -> PyResult<Mappings> {
+        let last = end.map_or(Some(u64::MAX), |end| end.checked_sub(1));
+        let Some(last) = last.filter(|last| begin <= *last) else {
+            return Err(PyValueError::new_err("the range of virtual blocks is empty"));
+        };
+        Ok(Mappings {
+            handle: Arc::clone(&self.handle),
+            only: device.map(DeviceId::new),
+            range: KeyRange { first: begin, last },
+        })
+    }
+
+    /// Where a virtual block of a device lies, as a run of one block, or None.
+    fn lookup(&self, py: Python<'_>, device: u32, block: u64) -> PyResult<Option<Run>> {
+        let Handle { pool, conductor } = &*self.handle;
+        let (device, block) = (DeviceId::new(device), VirtualBlock::new(block));
+        let run = conductor.conduct(py, |watch| pool.lookup(device, block, watch))?;
+        Ok(run.as_ref().map(Run::from))
+    }
+
+    /// The highest virtual block that a device maps, or None.
+    fn highest_block(&self, py: Python<'_>, device: u32) -> PyResult<Option<u64>> {
+        let Handle { pool, conductor } = &*self.handle;
+        let device = DeviceId::new(device);
+        let highest = conductor.conduct(py, |watch| pool.highest_block(device, watch))?;
+        Ok(highest.map(VirtualBlock::get))
+    }
+
+    /// Counts all mappings by reading each distinct node once.
+    fn recount(&self, py: Python<'_>) -> PyResult<Recount> {
+        let Handle { pool, conductor } = &*self.handle;
+        Ok(conductor.conduct(py, |watch| pool.recount(watch))?.into())
+    }
+
+    /// The reference counts of the data or the metadata space.
+    fn reference_counts(&self, space: &str) -> PyResult<ReferenceCounts> {
+        let map = match space {
+            "data" => SpaceMap::Data,
+            "metadata" => SpaceMap::Metadata,
+            _ => return Err(PyValueError::new_err("the space is `data` or `metadata`")),
+        };
+        Ok(ReferenceCounts { handle: Arc::clone(&self.handle), map })
+    }
+}
