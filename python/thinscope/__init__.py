@@ -1,10 +1,10 @@
 """Who holds every block of a Linux dm-thin pool: read-only, offline.
 
-    with thinscope.open("tmeta.bin") as pool:
-        pool.superblock.transaction_id
-        pool.data_space.used_bytes
-        pool.devices[5].mapped_bytes
-        polars.DataFrame(pool.mappings())
+with thinscope.open("tmeta.bin") as pool:
+    pool.superblock.transaction_id
+    pool.data_space.used_bytes
+    pool.devices[5].mapped_bytes
+    polars.DataFrame(pool.mappings())
 """
 
 from thinscope import errors

@@ -29,9 +29,7 @@ class ThinscopeError(Exception):
 
     _fields: tuple[str, ...] = ("message", "source", "hint")
 
-    def __init__(
-        self, message: str, *, source: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, source: str | None = None, hint: str | None = None) -> None:
         """Make the error from its message and the facts of its family."""
         super().__init__(message)
         self.message = message

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
-_LINE = re.compile(r"(?:(?P<name>\S+?):?\s+)?(?P<start>\d+)\s+(?P<length>\d+)\s+(?P<target>[a-z-]+)(?P<rest>.*)")
+_LINE = re.compile(
+    r"(?:(?P<name>\S+?):?\s+)?(?P<start>\d+)\s+(?P<length>\d+)\s+(?P<target>[a-z-]+)(?P<rest>.*)"
+)
 
 
 class NoAnswer(Exception):  # noqa: N818  (nothing went wrong here: it is what the kernel said)
@@ -148,8 +150,13 @@ def pool_table(table: str) -> PoolTable:
 
 def lvm_thin_ids(report: str) -> dict[str, int]:
     """Device ids by device-mapper name, from LVM's own JSON report."""
-    volumes = [lv for part in json.loads(report)["report"] for lv in part.get("lv", ()) if lv["thin_id"]]
-    dashed = [(lv["lv_full_name"].replace("-", "--").replace("/", "-"), int(lv["thin_id"])) for lv in volumes]
+    volumes = [
+        lv for part in json.loads(report)["report"] for lv in part.get("lv", ()) if lv["thin_id"]
+    ]
+    dashed = [
+        (lv["lv_full_name"].replace("-", "--").replace("/", "-"), int(lv["thin_id"]))
+        for lv in volumes
+    ]
     return dict(dashed)
 
 
@@ -192,7 +199,9 @@ def _truth(answers: Mapping[str, Any]) -> Truth:
 
     return Truth(
         pool=pool_status(text("pool_status")),
-        devices={device_id(name): status for name, status in thin_status(text("thin_status")).items()},
+        devices={
+            device_id(name): status for name, status in thin_status(text("thin_status")).items()
+        },
         table=pool_table(text("table")) if "table" in answers else None,
         at_snapshot=_truth(answers["at_snapshot"]) if "at_snapshot" in answers else None,
     )

@@ -232,7 +232,9 @@ class Image:
         self._nodes[number] = node
         return node
 
-    def _walk(self, number: int, role: Role, low: int, end: int) -> tuple[int, dict[int, tuple[int, ...]]]:
+    def _walk(
+        self, number: int, role: Role, low: int, end: int
+    ) -> tuple[int, dict[int, tuple[int, ...]]]:
         """The height of a tree and everything in its leaves; keys stay within what the edge above allows."""
         node = self.node(number, role)
         if node.keys and not (low <= node.keys[0] and node.keys[-1] < end):
@@ -260,10 +262,18 @@ class Image:
             self._reach(child, role, into)
 
     def _trees(self, superblock: Superblock) -> Trees:
-        roots = {device: root for device, (root,) in self.tree(superblock.mapping_root, Role.TOP_LEVEL).items()}
-        details = {d: Details._make(v) for d, v in self.tree(superblock.details_root, Role.DETAILS).items()}
+        roots = {
+            device: root
+            for device, (root,) in self.tree(superblock.mapping_root, Role.TOP_LEVEL).items()
+        }
+        details = {
+            d: Details._make(v) for d, v in self.tree(superblock.details_root, Role.DETAILS).items()
+        }
         mappings = {
-            device: {v: Mapping(e >> 24, e & 0xFFFFFF) for v, (e,) in self.tree(root, Role.MAPPING).items()}
+            device: {
+                v: Mapping(e >> 24, e & 0xFFFFFF)
+                for v, (e,) in self.tree(root, Role.MAPPING).items()
+            }
             for device, root in roots.items()
         }
         roles = {superblock.blocknr: Role.SUPERBLOCK}
@@ -285,16 +295,25 @@ class Image:
 
     # ---- space maps ------------------------------------------------------------------------------------------
 
-    def _space_map(self, root: SpaceMapRoot, index: list[IndexEntry], bitmaps: Role, overflow: Role) -> SpaceMap:
-        large = {block: count for block, (count,) in self.tree(root.ref_count_root, overflow).items()}
+    def _space_map(
+        self, root: SpaceMapRoot, index: list[IndexEntry], bitmaps: Role, overflow: Role
+    ) -> SpaceMap:
+        large = {
+            block: count for block, (count,) in self.tree(root.ref_count_root, overflow).items()
+        }
         if any(count < len(CODED_COUNT) - 1 for count in large.values()):
             raise Damaged(f"a count in a {overflow} would fit its bitmap")
         counts: list[int] = []
         for entry in index:
             block = self._block(entry.bitmap, BITMAP_SALT, bitmaps)
-            coded = [CODED_COUNT[byte >> shift & 3] for byte in block[16:] for shift in (0, 2, 4, 6)]
+            coded = [
+                CODED_COUNT[byte >> shift & 3] for byte in block[16:] for shift in (0, 2, 4, 6)
+            ]
             first = len(counts)
-            counts += [large.pop(first + i, -1) if count is None else count for i, count in enumerate(coded)]
+            counts += [
+                large.pop(first + i, -1) if count is None else count
+                for i, count in enumerate(coded)
+            ]
         if large or any(counts[root.nr_blocks :]) or -1 in counts:
             raise Damaged(f"bitmaps and {overflow}s contradict each other")
         return SpaceMap(root, index, counts[: root.nr_blocks])
@@ -305,7 +324,9 @@ class Image:
         root = self.superblock.metadata_space_map
         block = self._block(root.bitmap_root, INDEX_SALT, Role.METADATA_INDEX)
         needed = -(-root.nr_blocks // PER_BITMAP)
-        index = [IndexEntry._make(struct.unpack_from("<QII", block, 16 + 16 * i)) for i in range(needed)]
+        index = [
+            IndexEntry._make(struct.unpack_from("<QII", block, 16 + 16 * i)) for i in range(needed)
+        ]
         return self._space_map(root, index, Role.METADATA_BITMAP, Role.METADATA_OVERFLOW)
 
     @cached_property
@@ -327,7 +348,9 @@ class Image:
 
     def walked_metadata_counts(self) -> Counter[int]:
         """What the metadata space map should say: one for every pointer, out of distinct blocks, to a block."""
-        counts = Counter(block for block, role in self.read_all().items() if role is Role.SUPERBLOCK)
+        counts = Counter(
+            block for block, role in self.read_all().items() if role is Role.SUPERBLOCK
+        )
         for superblock in filter(None, (self.superblock, self.held_superblock)):
             counts.update((superblock.mapping_root, superblock.details_root))
         for root in (self.superblock.data_space_map, self.superblock.metadata_space_map):
@@ -344,4 +367,6 @@ class Image:
         """What the data space map should say: one for every mapping entry in a distinct leaf."""
         self.read_all()
         leaves = (self._nodes[n] for n, role in self.roles.items() if role is Role.MAPPING)
-        return Counter(value >> 24 for leaf in leaves if not leaf.internal for (value,) in leaf.values)
+        return Counter(
+            value >> 24 for leaf in leaves if not leaf.internal for (value,) in leaf.values
+        )

@@ -30,7 +30,7 @@ impl BlockKind {
         Self::EraSuperblock,
     ];
 
-    /// What the checksum is XORed with (`SUPERBLOCK_CSUM_XOR`, `BTREE_CSUM_XOR`, ...).
+    /// What is mixed in by exclusive or (`SUPERBLOCK_CSUM_XOR`, `BTREE_CSUM_XOR`, ...).
     #[must_use]
     pub const fn salt(self) -> u32 {
         match self {

@@ -1,7 +1,5 @@
 //! The thin devices of a pool: top-level tree and details tree, joined by id.
 
-
-
 use zerocopy::little_endian::U64;
 
 use crate::btree::{Node, Tree, read_tree};

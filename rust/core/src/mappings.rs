@@ -91,7 +91,16 @@ impl MappingStream {
         devices.retain(|(id, _)| only.is_none_or(|only| only == *id));
         let threads = threads(thread_count, graph.leaves().len())?;
         let devices = devices.into_iter();
-        Ok(Self { reader, data_blocks, graph, threads, devices, current: None, range, pending: None })
+        Ok(Self {
+            reader,
+            data_blocks,
+            graph,
+            threads,
+            devices,
+            current: None,
+            range,
+            pending: None,
+        })
     }
 
     /// The next runs, or none at the end. A batch may be empty.
@@ -114,7 +123,9 @@ impl MappingStream {
         for (device, leaf) in window {
             let leaf = positions.binary_search(&leaf).ok().and_then(|at| decoded.get(at));
             for run in leaf.into_iter().flatten() {
-                let Some(run) = (Run { device, ..*run }).clip(self.range) else { continue };
+                let Some(run) = (Run { device, ..*run }).clip(self.range) else {
+                    continue;
+                };
                 if !self.pending.as_mut().is_some_and(|pending| pending.extend(&run)) {
                     runs.extend(self.pending.replace(run));
                 }
@@ -133,7 +144,9 @@ impl MappingStream {
                 window.push((*id, leaf));
                 continue;
             }
-            let Some((id, root)) = self.devices.next() else { break };
+            let Some((id, root)) = self.devices.next() else {
+                break;
+            };
             self.current = Some((id, LeafCursor::new(root, self.range)));
         }
         window

@@ -18,7 +18,7 @@ use crate::source::identify::{first_block, identify};
 use crate::source::{BlockSource, FileSource, Sharing, unpacked};
 use crate::space_map::{ReferenceCounts, SpaceMap};
 use crate::superblock::{SpaceMapRoot, Superblock, View, claims_to_be_thin};
-use crate::units::{BLOCK_SIZE, DeviceId, VirtualBlock, widen};
+use crate::units::{BLOCK_BYTES, DeviceId, VirtualBlock};
 use crate::watch::Watch;
 
 /// Blocks of a space: the data device, or the metadata device.
@@ -86,11 +86,13 @@ impl Pool {
     ) -> Result<Self> {
         let source = unpacked(source, watch)?;
         let page = first_block(&*source)?;
-        if source.len() < widen(BLOCK_SIZE) || !claims_to_be_thin(&page) {
+        if source.len() < BLOCK_BYTES || !claims_to_be_thin(&page) {
             return Err(Error::NotThin(identify(&*source)?));
         }
         let live = Superblock::parse_live(&page, source.len())?;
-        let Some(space_maps) = live.space_maps else { return Err(Error::NoMetadataSnapshot) };
+        let Some(space_maps) = live.space_maps else {
+            return Err(Error::NoMetadataSnapshot);
+        };
         let reader = Reader::new(source, space_maps.1.blocks);
         let (superblock, committed) = match view {
             View::Live => (live.clone(), page),
@@ -137,7 +139,7 @@ impl Pool {
     pub fn space(&self, map: SpaceMap) -> SpaceUsage {
         let (root, block_bytes) = match map {
             SpaceMap::Data => (self.space_maps.0, self.superblock.data_block_bytes()),
-            SpaceMap::Metadata => (self.space_maps.1, widen(BLOCK_SIZE)),
+            SpaceMap::Metadata => (self.space_maps.1, BLOCK_BYTES),
         };
         let used = (self.view == View::Live).then_some(root.allocated);
         SpaceUsage { total: root.blocks, used, block_bytes }
@@ -149,7 +151,7 @@ impl Pool {
     ///
     /// A read that fails, the first rule that is broken, [`Error::Changed`].
     pub fn devices(&self, watch: &Watch) -> Result<Arc<[Device]>> {
-        self.once(&self.devices, || {
+        once(&self.devices, || {
             let devices = read_devices(&self.reader, &self.superblock, watch);
             self.unchanged(devices).map(Arc::from)
         })
@@ -173,7 +175,7 @@ impl Pool {
     /// As [`devices`](Self::devices).
     pub fn graph(&self, watch: &Watch) -> Result<Arc<Graph>> {
         let devices = self.devices(watch)?;
-        self.once(&self.graph, || {
+        once(&self.graph, || {
             let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
             self.unchanged(Graph::build(&self.reader, &roots, watch)).map(Arc::new)
         })
@@ -192,7 +194,7 @@ impl Pool {
         range: KeyRange,
         watch: &Watch,
     ) -> Result<MappingStream> {
-        let graph = match (only, self.known(&self.graph)) {
+        let graph = match (only, known(&self.graph)) {
             (_, Some(graph)) => graph,
             (None, None) => self.graph(watch)?,
             (Some(id), None) => {
@@ -290,23 +292,20 @@ impl Pool {
             (answer, _) => answer,
         }
     }
+}
 
-    fn known<T: Clone>(&self, slot: &Mutex<Option<T>>) -> Option<T> {
-        slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// Answers from the slot, or asks and keeps the answer. Threads that ask at the same time may
+/// each read; the first answer stays.
+fn once<T: Clone>(slot: &Mutex<Option<T>>, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+    if let Some(known) = known(slot) {
+        return Ok(known);
     }
+    let answer = ask()?;
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(slot.get_or_insert(answer).clone())
+}
 
-    /// Answers from the slot, or asks once and keeps the answer. Threads that ask at the same
-    /// time may each read; the first answer stays.
-    fn once<T: Clone>(
-        &self,
-        slot: &Mutex<Option<T>>,
-        ask: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        if let Some(known) = self.known(slot) {
-            return Ok(known);
-        }
-        let answer = ask()?;
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(slot.get_or_insert(answer).clone())
-    }
+/// What a slot holds.
+fn known<T: Clone>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

@@ -9,7 +9,7 @@ mod superblock;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
-pub use node::{DeviceDetails, NodeHeader, INTERNAL_NODE, LEAF_NODE, NODE_ROOM};
+pub use node::{DeviceDetails, INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader};
 pub use space_map::{
     BITMAP_ENTRIES, BitmapHeader, INDEX_ENTRIES, IndexBlock, IndexEntry, SpaceMapRoot,
 };

@@ -8,7 +8,7 @@ use zerocopy::IntoBytes;
 use crate::error::{Error, Result};
 use crate::raw::Page;
 use crate::source::BlockSource;
-use crate::units::{BLOCK_SIZE, MAX_METADATA_BLOCKS, MetadataBlock, low_u32, widen};
+use crate::units::{MAX_METADATA_BLOCKS, MetadataBlock, low_u32, widen};
 use crate::watch::Watch;
 
 /// Most blocks read at once: 512 KiB.
@@ -66,11 +66,8 @@ impl Reader {
     ///
     /// [`Error::Read`], naming the block.
     pub fn read(&self, block: MetadataBlock, page: &mut Page) -> Result<()> {
-        self.source.read_at(block.offset(), page.bytes_mut()).map_err(|cause| Error::Read {
-            block: u64::from(block.get()),
-            offset: block.offset(),
-            cause,
-        })
+        let read = self.source.read_at(block.offset(), page.bytes_mut());
+        read.map_err(|cause| read_error(block, cause))
     }
 
     /// Reads blocks that are given in ascending order, and calls `each` with the position in
@@ -86,7 +83,7 @@ impl Reader {
         watch: &Watch,
         mut each: impl FnMut(usize, MetadataBlock, &Page) -> Result<()>,
     ) -> Result<()> {
-        let mut pages = Page::many(BATCH.min(self.span(blocks)));
+        let mut pages = Page::many(BATCH.min(span(blocks)));
         let mut at = 0_usize;
         let mut rest = blocks;
         while let Some(first) = rest.first() {
@@ -94,10 +91,20 @@ impl Reader {
             let (batch, behind) = rest.split_at(joined);
             let length = batch.last().map_or(1, |last| distance(*first, *last).saturating_add(1));
             let room = pages.get_mut(..length).unwrap_or_default();
-            self.read_pages(*first, room)?;
+            if let Err(cause) = self.source.read_at(first.offset(), room.as_mut_bytes()) {
+                if length == 1 {
+                    return Err(read_error(*first, cause));
+                }
+                // One bad block fails the whole request, and it may be one that nobody asked
+                // for: read the wanted ones alone, so that an error is theirs and names them.
+                for block in batch {
+                    if let Some(page) = room.get_mut(distance(*first, *block)) {
+                        self.read(*block, page)?;
+                    }
+                }
+            }
             for block in batch {
-                let page = room.get(distance(*first, *block));
-                if let Some(page) = page {
+                if let Some(page) = room.get(distance(*first, *block)) {
                     each(at, *block, page)?;
                 }
                 at = at.saturating_add(1);
@@ -107,32 +114,25 @@ impl Reader {
         }
         Ok(())
     }
+}
 
-    /// Blocks from the first to the last, both included.
-    fn span(&self, blocks: &[MetadataBlock]) -> usize {
-        match (blocks.first(), blocks.last()) {
-            (Some(first), Some(last)) => distance(*first, *last).saturating_add(1),
-            _ => 0,
-        }
-    }
+fn read_error(block: MetadataBlock, cause: std::io::Error) -> Error {
+    Error::Read { block: u64::from(block.get()), offset: block.offset(), cause }
+}
 
-    fn read_pages(&self, first: MetadataBlock, pages: &mut [Page]) -> Result<()> {
-        let bytes = pages.as_mut_bytes();
-        let Err(cause) = self.source.read_at(first.offset(), bytes) else { return Ok(()) };
-        if bytes.len() > BLOCK_SIZE && cause.kind() != std::io::ErrorKind::Interrupted {
-            // One bad block fails the whole request: find it, so that the error names it.
-            for (block, page) in (first.get()..).map(MetadataBlock::new).zip(pages) {
-                self.read(block, page)?;
-            }
-            return Ok(());
-        }
-        Err(Error::Read { block: u64::from(first.get()), offset: first.offset(), cause })
+/// Blocks from the first to the last, both included.
+fn span(blocks: &[MetadataBlock]) -> usize {
+    match (blocks.first(), blocks.last()) {
+        (Some(first), Some(last)) => distance(*first, *last).saturating_add(1),
+        _ => 0,
     }
 }
 
 /// How many of the leading blocks are near enough to be read at once.
 fn joined(blocks: &[MetadataBlock]) -> usize {
-    let Some(first) = blocks.first() else { return 0 };
+    let Some(first) = blocks.first() else {
+        return 0;
+    };
     let near = blocks.iter().zip(blocks.iter().skip(1)).take_while(|(block, next)| {
         next.get().saturating_sub(block.get()) <= MAX_GAP && distance(*first, **next) < BATCH
     });

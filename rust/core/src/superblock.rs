@@ -10,9 +10,7 @@ use zerocopy::FromBytes;
 use crate::checksum::{BlockKind, checksum};
 use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{self, Page, SuperblockDisk};
-use crate::units::{
-    BLOCK_SIZE, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, low_u32, widen,
-};
+use crate::units::{BLOCK_BYTES, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, low_u32};
 
 /// Smallest data block, in sectors (64 KiB); every block size is a multiple of it.
 pub const MIN_DATA_BLOCK_SECTORS: u32 = 128;
@@ -101,7 +99,7 @@ impl Superblock {
     pub fn parse_live(page: &Page, source_bytes: u64) -> Result<Self> {
         let place = Place { block: MetadataBlock::new(0), structure: Structure::Superblock };
         let disk = disk(page, place)?;
-        let source_blocks = source_bytes / widen(BLOCK_SIZE);
+        let source_blocks = source_bytes / BLOCK_BYTES;
         Fields { disk, place, blocks: source_blocks }.live(page)
     }
 
@@ -210,9 +208,7 @@ impl<'a> Fields<'a> {
         let disk = self.disk;
         let metadata_snapshot = match disk.held_root.get() {
             0 => None,
-            held => {
-                Some(self.pointer("held_root", offset_of!(SuperblockDisk, held_root), held)?)
-            }
+            held => Some(self.pointer("held_root", offset_of!(SuperblockDisk, held_root), held)?),
         };
         Ok(Superblock {
             block: self.place.block,

@@ -7,6 +7,9 @@ use std::fmt;
 /// Bytes in a metadata block (the kernel's `THIN_METADATA_BLOCK_SIZE`, 8 sectors).
 pub const BLOCK_SIZE: usize = 4096;
 
+/// [`BLOCK_SIZE`] as a number of bytes in a source.
+pub const BLOCK_BYTES: u64 = 4096;
+
 /// Bytes in a sector, the unit of the kernel's sizes.
 pub const SECTOR_SIZE: u64 = 512;
 
@@ -74,7 +77,7 @@ impl MetadataBlock {
     /// Where the block lies in the source, in bytes.
     #[must_use]
     pub const fn offset(self) -> u64 {
-        widen(self.index()).saturating_mul(widen(BLOCK_SIZE))
+        widen(self.index()).saturating_mul(BLOCK_BYTES)
     }
 
     /// The block as an index into a per-block array.

@@ -67,21 +67,22 @@ impl Conductor {
         interrupted: &Mutex<Option<PyErr>>,
     ) -> Result<T> {
         let requests = self.file.as_ref().map_or_else(never, |file| file.requests.clone());
-        let mut slice_end = Instant::now() + SLICE;
+        let mut slice_start = Instant::now();
         loop {
-            select! {
+            let mut raised = select! {
                 // A job that panicked has sent nothing; its panic goes on when the scope ends.
                 recv(answer) -> answer => return answer.unwrap_or(Err(Error::Cancelled)),
                 recv(requests) -> request => self.serve(request.ok()),
-                default(slice_end.saturating_duration_since(Instant::now())) => {}
+                default(SLICE.saturating_sub(slice_start.elapsed())) => None,
+            };
+            if slice_start.elapsed() >= SLICE {
+                slice_start = Instant::now();
+                raised = raised.or(self.look_up(watch).err());
             }
-            if Instant::now() >= slice_end {
-                slice_end = Instant::now() + SLICE;
-                if let Err(raised) = self.look_up(watch) {
-                    watch.cancel();
-                    let mut interrupted = interrupted.lock().unwrap_or_else(PoisonError::into_inner);
-                    interrupted.get_or_insert(raised);
-                }
+            if let Some(raised) = raised {
+                watch.cancel();
+                let mut first = interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert(raised);
             }
         }
     }
@@ -96,10 +97,10 @@ impl Conductor {
         })
     }
 
-    fn serve(&self, request: Option<ReadRequest>) {
-        if let (Some(file), Some(request)) = (&self.file, request) {
-            file.serve(request);
-        }
+    /// Serves a read. Returns what was raised that is no failure of the read, as
+    /// `KeyboardInterrupt`.
+    fn serve(&self, request: Option<ReadRequest>) -> Option<PyErr> {
+        self.file.as_ref()?.serve(request?)
     }
 
     /// The exception for an error, caused by what the file object raised, if it did.

@@ -32,7 +32,9 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
     let class = match error {
         Error::Open(cause) => match cause.raw_os_error() {
             // Python chooses FileNotFoundError, PermissionError and so on by the number.
-            Some(number) => return Ok(PyOSError::new_err((number, reason(cause), source.to_owned()))),
+            Some(number) => {
+                return Ok(PyOSError::new_err((number, reason(cause), source.to_owned())));
+            }
             None => py.get_type::<classes::SourceError>(),
         },
         Error::Read { block, offset, cause } => {

@@ -118,7 +118,7 @@ impl Mappings {
         Ok(RunIterator(Rows::new(Arc::clone(&self.handle), self.stream(py)?)))
     }
 
-    /// The table as an Arrow C stream (the Arrow PyCapsule interface). The schema asked for is
+    /// The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
     /// a wish that is not granted: the columns are as documented.
     #[pyo3(signature = (requested_schema=None) -> "object")]
     fn __arrow_c_stream__<'py>(
@@ -132,6 +132,7 @@ impl Mappings {
 
     /// The columns' names and types as an Arrow C schema.
     #[pyo3(signature = () -> "object")]
+    #[expect(clippy::unused_self, reason = "a method by the Arrow interface")]
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule::<CoreRun>(py)
     }

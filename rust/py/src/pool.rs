@@ -90,14 +90,12 @@ impl Pool {
             }
             Source::Bytes(bytes) => {
                 let source = memory(bytes);
-                conductor
-                    .conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
+                conductor.conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
             }
             Source::File(object) => {
                 let (source, file) = FileObject::open(object, py)?;
                 conductor.file = Some(file);
-                conductor
-                    .conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
+                conductor.conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
             }
         };
         Ok(Self { handle: Arc::new(Handle { pool: opened?, conductor }) })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -37,7 +38,10 @@ pub(crate) struct FileObject {
 
 impl FileObject {
     /// The object as a source: its length is where its end lies.
-    pub(crate) fn open(object: Py<PyAny>, py: Python<'_>) -> PyResult<(Arc<dyn BlockSource>, Self)> {
+    pub(crate) fn open(
+        object: Py<PyAny>,
+        py: Python<'_>,
+    ) -> PyResult<(Arc<dyn BlockSource>, Self)> {
         let length: u64 = object.call_method1(py, "seek", (0, 2))?.extract(py)?;
         let (source, requests) = CallbackSource::new(length);
         let file = Self { object, requests, turn: Mutex::default(), failure: Mutex::default() };
@@ -45,14 +49,26 @@ impl FileObject {
     }
 
     /// Answers a read. The turn is taken before Python is: who waits for it holds nothing.
-    pub(crate) fn serve(&self, request: ReadRequest) {
+    /// Returns what was raised that is no failure of the read, as `KeyboardInterrupt`.
+    pub(crate) fn serve(&self, request: ReadRequest) -> Option<PyErr> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = Python::attach(|py| self.read(py, request.offset, request.length));
-        request.answer(bytes.map_err(|raised| {
-            let cause = io::Error::other(raised.to_string());
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
-            cause
-        }));
+        let (offset, length) = (request.offset, request.length);
+        let read = Python::attach(|py| {
+            let bytes = self.read(py, offset, length);
+            bytes.map_err(|raised| (raised.is_instance_of::<PyException>(py), raised))
+        });
+        let (answer, interrupted) = match read {
+            Ok(bytes) => (Ok(bytes), None),
+            Err((is_failure, raised)) => {
+                let answer = Err(io::Error::other(raised.to_string()));
+                let (failure, interrupted) =
+                    if is_failure { (Some(raised), None) } else { (None, Some(raised)) };
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+                (answer, interrupted)
+            }
+        };
+        request.answer(answer);
+        interrupted
     }
 
     fn read(&self, py: Python<'_>, offset: u64, length: usize) -> PyResult<Vec<u8>> {

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use thinscope_core::pool::SpaceUsage as CoreUsage;
 use thinscope_core::space_map::SpaceMap;
 use thinscope_core::superblock::Superblock as CoreSuperblock;
+use thinscope_core::units::MetadataBlock;
 
 /// The superblock of a pool (kernel: `struct thin_disk_superblock`), checked.
 ///
@@ -69,7 +70,7 @@ impl From<&CoreSuperblock> for Superblock {
             version: core.version,
             time: core.time.get(),
             transaction_id: core.transaction_id,
-            metadata_snapshot: core.metadata_snapshot.map(|block| block.get()),
+            metadata_snapshot: core.metadata_snapshot.map(MetadataBlock::get),
             mapping_root: core.mapping_root.get(),
             details_root: core.details_root.get(),
             data_block_sectors: core.data_block_sectors,

@@ -42,11 +42,13 @@ fn next_rows<B: Batches>(
     batches: &mut B,
 ) -> PyResult<Option<Vec<B::Row>>> {
     let conductor: &Conductor = &handle.conductor;
-    conductor.conduct(py, |watch| loop {
-        match batches.next_batch(watch)? {
-            Some(rows) if rows.is_empty() => {}
-            Some(rows) => return Ok(Some(rows)),
-            None => return handle.pool.check_unchanged().map(|()| None),
+    conductor.conduct(py, |watch| {
+        loop {
+            match batches.next_batch(watch)? {
+                Some(rows) if rows.is_empty() => {}
+                Some(rows) => return Ok(Some(rows)),
+                None => return handle.pool.check_unchanged().map(|()| None),
+            }
         }
     })
 }

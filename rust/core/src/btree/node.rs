@@ -12,8 +12,11 @@ use crate::raw::{INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader, Page};
 use crate::reader::Reader;
 use crate::units::{MetadataBlock, index_u32};
 
-/// Bytes in a key, and in a child pointer.
+/// Bytes in a key.
 const KEY_SIZE: usize = 8;
+
+/// Bytes in a child pointer, the value of an internal node.
+const CHILD_SIZE: usize = 8;
 
 /// The keys that an edge admits below it, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +77,14 @@ impl<'a> Node<'a> {
                 return Err(place.corrupt("flags", offset, "1 (internal) or 2 (leaf)", found));
             }
         };
-        let value_size = if is_leaf { tree.value_size() } else { KEY_SIZE };
+        let value_size = if is_leaf { tree.value_size() } else { CHILD_SIZE };
         if index_u32(header.value_size.get()) != value_size {
             let offset = offset_of!(NodeHeader, value_size);
             return Err(place.corrupt("value_size", offset, value_size, header.value_size.get()));
         }
         let max = index_u32(header.max_entries.get());
-        let most = NODE_ROOM / KEY_SIZE.saturating_add(value_size);
+        let entry_size = KEY_SIZE.saturating_add(value_size);
+        let most = NODE_ROOM.checked_div(entry_size).unwrap_or_default();
         if max > most {
             let offset = offset_of!(NodeHeader, max_entries);
             return Err(place.corrupt("max_entries", offset, format!("at most {most}"), max));
@@ -109,11 +113,11 @@ impl<'a> Node<'a> {
     }
 
     fn check_order(&self) -> Result<()> {
-        let out_of_order = self.keys.iter().zip(self.keys.iter().skip(1)).position(|(a, b)| a >= b);
-        match out_of_order.and_then(|at| Some((at, self.keys.get(at)?, self.keys.get(at + 1)?))) {
-            Some((at, before, key)) => {
+        let pairs = self.keys.iter().zip(self.keys.iter().skip(1));
+        match (1..).zip(pairs).find(|(_, (before, key))| before.get() >= key.get()) {
+            Some((at, (before, key))) => {
                 let expected = format!("more than the key before it, {before}");
-                Err(self.place.corrupt("key", key_offset(at.saturating_add(1)), expected, key))
+                Err(self.place.corrupt("key", key_offset(at), expected, key))
             }
             None => Ok(()),
         }
@@ -149,7 +153,9 @@ impl<'a> Node<'a> {
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt), naming the first or last key.
     pub fn check_range(&self, admitted: KeyRange) -> Result<()> {
-        let Some(keys) = self.key_range() else { return Ok(()) };
+        let Some(keys) = self.key_range() else {
+            return Ok(());
+        };
         let (at, key) = if keys.first < admitted.first {
             (0, keys.first)
         } else if keys.last > admitted.last {

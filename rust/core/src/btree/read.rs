@@ -116,12 +116,16 @@ fn descend<T>(
         reader.read(block, &mut page)?;
         let node = Node::parse(&page, block, tree)?;
         node.check_range(admitted)?;
-        let Some(at) = choose(&node) else { return Ok(None) };
+        let Some(at) = choose(&node) else {
+            return Ok(None);
+        };
         if node.is_leaf() {
             return take(&node, at);
         }
         check_depth(&node, depth)?;
-        let Some(child) = node.children(reader, admitted).nth(at) else { return Ok(None) };
+        let Some(child) = node.children(reader, admitted).nth(at) else {
+            return Ok(None);
+        };
         (admitted, block) = child?;
     }
     Ok(None)

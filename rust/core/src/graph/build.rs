@@ -89,7 +89,9 @@ impl Builder<'_> {
             let mut chain = Vec::new();
             let mut at = start;
             let mut height = loop {
-                let Some(node) = self.nodes.get(at) else { break 0 };
+                let Some(node) = self.nodes.get(at) else {
+                    break 0;
+                };
                 if node.height > 0 {
                     break node.height;
                 }
@@ -143,7 +145,9 @@ impl Builder<'_> {
         let mut unknown = Vec::new();
         let below = height.saturating_sub(1);
         for at in level {
-            let Some(node) = self.nodes.get(*at) else { continue };
+            let Some(node) = self.nodes.get(*at) else {
+                continue;
+            };
             let start = index_u32(node.first_child);
             let end = start.saturating_add(index_u32(node.children));
             for child in self.children.get(start..end).unwrap_or_default() {

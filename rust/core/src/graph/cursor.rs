@@ -26,7 +26,9 @@ impl LeafCursor {
                 NodeRef::Leaf(at) => return Some(at),
                 NodeRef::Internal(at) => at,
             };
-            let Some(node) = graph.nodes.get(index_u32(at)) else { continue };
+            let Some(node) = graph.nodes.get(index_u32(at)) else {
+                continue;
+            };
             let first_child = self.stack.len();
             let mut children = graph.children(node).peekable();
             while let Some((first, child)) = children.next() {

@@ -112,8 +112,10 @@ impl LeafReader<'_> {
             Ok::<_, Error>(gathered)
         };
         match threads {
+            // All shares are finished, so that of several errors always the first is told.
             Some(threads) => {
-                threads.install(|| positions.par_chunks(SHARE).map(share).collect())
+                let shares = || positions.par_chunks(SHARE).map(share).collect::<Vec<_>>();
+                threads.install(shares).into_iter().collect()
             }
             None => positions.chunks(SHARE).map(share).collect(),
         }
@@ -128,7 +130,9 @@ impl LeafReader<'_> {
         let block = |at: &u32| graph.leaves.get(index_u32(*at)).copied();
         let blocks: Vec<_> = positions.iter().filter_map(block).collect();
         self.reader.read_sorted(&blocks, self.watch, |at, block, page| {
-            let Some(position) = positions.get(at) else { return Ok(()) };
+            let Some(position) = positions.get(at) else {
+                return Ok(());
+            };
             let admitted = graph.admitted.get(index_u32(*position)).copied();
             let admitted = admitted.unwrap_or(KeyRange::ALL);
             each(*position, MappingLeaf::parse(page, block, admitted, self.data_blocks)?)

@@ -17,7 +17,7 @@ pub const NEEDS_CHECK: u32 = 1;
 pub struct SuperblockDisk {
     /// Checksum with the superblock's salt.
     pub csum: U32,
-    /// Bit 0: needs_check.
+    /// Bit 0: [`NEEDS_CHECK`].
     pub flags: U32,
     /// Its own block number: 0, or where the snapshot's copy lies.
     pub blocknr: U64,

@@ -6,7 +6,7 @@ use super::BlockSource;
 use crate::checksum::BlockKind;
 use crate::error::{Error, Result};
 use crate::raw::Page;
-use crate::units::{BLOCK_SIZE, index_u64, widen};
+use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u64};
 
 /// How a source is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +85,13 @@ pub fn identify(source: &dyn BlockSource) -> Result<Identity> {
         return Ok(Identity::Empty);
     }
     let page = first_block(source)?;
-    let has = |mark: &&Mark| {
-        page.bytes().get(mark.0..).is_some_and(|bytes| bytes.starts_with(mark.1))
-    };
+    let has =
+        |mark: &&Mark| page.bytes().get(mark.0..).is_some_and(|bytes| bytes.starts_with(mark.1));
     if let Some(mark) = MARKS.iter().find(has) {
         return Ok(mark.2);
     }
     Ok(match BlockKind::of(&page) {
-        _ if source.len() < widen(BLOCK_SIZE) => Identity::TooSmall,
+        _ if source.len() < BLOCK_BYTES => Identity::TooSmall,
         Some(BlockKind::CacheSuperblock) => Identity::CacheMetadata,
         Some(BlockKind::EraSuperblock) => Identity::EraMetadata,
         _ if page.is_zero() => Identity::Zeros,
@@ -118,9 +117,7 @@ pub(crate) fn first_block(source: &dyn BlockSource) -> Result<Box<Page>> {
     let mut page = Page::zeroed();
     let length = index_u64(source.len()).min(BLOCK_SIZE);
     if let Some(room) = page.bytes_mut().get_mut(..length) {
-        source
-            .read_at(0, room)
-            .map_err(|cause| Error::Read { block: 0, offset: 0, cause })?;
+        source.read_at(0, room).map_err(|cause| Error::Read { block: 0, offset: 0, cause })?;
     }
     Ok(page)
 }
@@ -188,9 +185,9 @@ impl Identity {
                 "this may be a volume, or the pool's data device: give the pool's metadata device",
             ),
             Self::Qcow2 => Some("convert it with `qemu-img convert -O raw`"),
-            Self::Unknown | Self::Zeros | Self::PartitionedDisk => Some(
-                "give the pool's metadata device (LVM: VG-POOL_tmeta), not its data device",
-            ),
+            Self::Unknown | Self::Zeros | Self::PartitionedDisk => {
+                Some("give the pool's metadata device (LVM: VG-POOL_tmeta), not its data device")
+            }
             Self::NotAFile => Some("give the pool's metadata device, or a copy of it"),
             Self::Empty | Self::TooSmall | Self::Xml => None,
         }

@@ -12,7 +12,7 @@ use super::BlockSource;
 use super::identify::Compression;
 use crate::error::{Error, Result};
 use crate::raw::Page;
-use crate::units::{BLOCK_SIZE, index_u64, widen};
+use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u64, widen};
 use crate::watch::Watch;
 
 /// Most bytes that an archive may unpack to: no metadata device needs more than 15.875 GiB.
@@ -51,12 +51,14 @@ pub fn unpack(
     watch: &Watch,
 ) -> Result<SpooledSource> {
     watch.begin("unpacking", source.len());
-    let packed = PackedReader { source, offset: 0, pages: Page::many(CHUNK_PAGES), start: 0, end: 0 };
+    let packed =
+        PackedReader { source, offset: 0, pages: Page::many(CHUNK_PAGES), start: 0, end: 0 };
     match compression {
         Compression::Gzip => spool(flate2::read::MultiGzDecoder::new(packed), watch),
-        Compression::Zstd => {
-            spool(zstd::Decoder::with_buffer(io::BufReader::new(packed)).map_err(Error::Unpack)?, watch)
-        }
+        Compression::Zstd => spool(
+            zstd::Decoder::with_buffer(io::BufReader::new(packed)).map_err(Error::Unpack)?,
+            watch,
+        ),
     }
 }
 
@@ -111,14 +113,12 @@ impl Blocks {
             }
             let file = tempfile::tempfile()?;
             for (number, page) in numbers.iter().zip(pages.iter()) {
-                file.write_all_at(page.bytes(), number.saturating_mul(widen(BLOCK_SIZE)))?;
+                file.write_all_at(page.bytes(), number.saturating_mul(BLOCK_BYTES))?;
             }
             *self = Self::File(file);
         }
         match self {
-            Self::File(file) => {
-                file.write_all_at(page.bytes(), block.saturating_mul(widen(BLOCK_SIZE)))
-            }
+            Self::File(file) => file.write_all_at(page.bytes(), block.saturating_mul(BLOCK_BYTES)),
             Self::Memory(..) => Ok(()),
         }
     }
@@ -140,7 +140,7 @@ impl BlockSource for SpooledSource {
         let mut at = offset;
         let mut room = buffer;
         while !room.is_empty() {
-            let (block, skip) = (at / widen(BLOCK_SIZE), index_u64(at % widen(BLOCK_SIZE)));
+            let (block, skip) = (at / BLOCK_BYTES, index_u64(at % BLOCK_BYTES));
             let length = room.len().min(BLOCK_SIZE.saturating_sub(skip));
             let (part, behind) = room.split_at_mut(length);
             let page = numbers.binary_search(&block).ok().and_then(|found| pages.get(found));

@@ -1,0 +1,58 @@
+# Each target works on a fresh clone, in its own .venv: python3, cargo, cc and make are enough.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PYTHON  ?= python3
+MATURIN := VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
+RUST    := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+TESTKIT := target/ci/testkit
+STUB    := python/thinscope/_core.pyi
+FRESH   := target/stubs/thinscope/_core.pyi
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check bench stub clean
+
+demo: $(VENV)/.built ## the overview of a captured Docker pool
+	$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
+
+test: $(VENV)/.built $(TESTKIT) ## all tests: the core's, then the package's
+	cargo test --profile ci --workspace --quiet
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.built $(TESTKIT) ## what CI runs: format, lints, types, stub, tests
+	cargo fmt --all --check
+	cargo clippy --profile ci --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python fixtures/manifest.py --check
+	$(MATURIN) generate-stubs --quiet --profile ci --features stubs --out target/stubs
+	$(BIN)/ruff format --quiet $(FRESH)
+	diff $(FRESH) $(STUB)
+	$(MAKE) test
+
+bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
+	$(BIN)/python tests/bench.py
+
+stub: $(VENV)/.built ## generate the stub of the compiled core from its doc comments
+	$(MATURIN) generate-stubs --quiet --profile ci --features stubs --out target/stubs
+	$(BIN)/ruff format --quiet $(FRESH)
+	cp $(FRESH) $(STUB)
+
+clean: ## everything that the other targets made
+	rm -rf $(VENV) target
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.built: $(VENV)/.ready $(RUST)
+	$(MATURIN) develop --quiet --profile ci
+	touch $@
+
+$(TESTKIT): $(RUST)
+	cargo build --profile ci --quiet --package thinscope-testkit
+	touch $@

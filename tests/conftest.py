@@ -1,0 +1,63 @@
+"""Captured pools and generated ones, for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.oracle import answers
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "fixtures"
+CAPTURES = {entry["name"]: entry for entry in answers.manifest()}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `capture` once over every pool of the MANIFEST."""
+    if "capture" in metafunc.fixturenames:
+        metafunc.parametrize("capture", CAPTURES.values(), ids=CAPTURES.keys(), scope="session")
+
+
+def capture_path(name: str) -> Path:
+    """Return the compressed metadata of a captured pool."""
+    return FIXTURES / CAPTURES[name]["metadata"]
+
+
+@pytest.fixture(scope="session")
+def image(capture: dict[str, Any]) -> bytes:
+    """The unpacked metadata of the capture."""
+    return answers.image(capture)
+
+
+@pytest.fixture(scope="session")
+def walkthrough() -> bytes:
+    """The unpacked metadata of the smallest capture: three devices."""
+    return answers.image(CAPTURES["walkthrough-b"])
+
+
+@pytest.fixture(scope="session")
+def churn() -> bytes:
+    """The unpacked metadata of the capture with a held metadata snapshot: 34 devices."""
+    return answers.image(CAPTURES["churn-b"])
+
+
+@pytest.fixture(scope="session")
+def testkit() -> str:
+    """The program that builds pools."""
+    program = os.environ.get("THINSCOPE_TESTKIT", str(ROOT / "target/ci/testkit"))
+    if not Path(program).exists():
+        pytest.fail(f"{program} is not built: `make test` builds it")
+    return program
+
+
+@pytest.fixture(scope="session")
+def ten_million(testkit: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pool with one device of ten million mappings."""
+    path = tmp_path_factory.mktemp("pools") / "ten-million.bin"
+    subprocess.run(
+        [testkit, "build", "one-device", "--mappings", "10000000", "-o", path], check=True
+    )
+    return path
