@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import thinscope
 from tests.oracle.reader import Image, Role
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import thinscope
 from tests.conftest import FIXTURES
 from tests.oracle import answers
@@ -59,7 +60,9 @@ def test_equals_the_kernel(
         assert set(truth.devices) <= set(pool.devices)
     equal = sum(ours == theirs for _, ours, theirs in rows)
     with capsys.disabled():
-        print(f"\n  {capture['name']:20} {view:18} {equal:4} of {len(rows):4} figures equal", end="")
+        print(
+            f"\n  {capture['name']:20} {view:18} {equal:4} of {len(rows):4} figures equal", end=""
+        )
     assert [row for row in rows if row[1] != row[2]] == []
 
 

@@ -63,8 +63,8 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
     elif isinstance(source, (bytes, bytearray, memoryview)):
         source, name = bytes(source), "<bytes>"
     elif callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None)):
-        name = getattr(source, "name", None)
-        name = name if isinstance(name, str) else "<file object>"
+        called = getattr(source, "name", None)
+        name = called if isinstance(called, str) else "<file object>"
     else:
         kind = type(source).__name__
         raise TypeError(f"a source is a path, bytes or a binary file object, not {kind}")

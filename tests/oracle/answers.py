@@ -27,7 +27,7 @@ _LINE = re.compile(
 )
 
 
-class NoAnswer(Exception):  # noqa: N818  (nothing went wrong here: it is what the kernel said)
+class NoAnswer(Exception):
     """The kernel gave one word in place of figures: Fail (the pool is dead), Error, or - (a thin not set up)."""
 
 

@@ -26,7 +26,7 @@ KEY_END = 1 << 64
 CODED_COUNT = (0, 2, 1, None)  # by the two bits as a number; None: look in the overflow tree
 
 
-class Damaged(Exception):  # noqa: N818  (an adjective reads better where it is raised)
+class Damaged(Exception):
     """The image breaks a rule of the format."""
 
 

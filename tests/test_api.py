@@ -1,0 +1,76 @@
+"""The public face: documented, typed, and no wider than it says."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import thinscope
+from thinscope import _core, errors
+
+PUBLIC = [
+    *(getattr(thinscope, name) for name in thinscope.__all__),
+    *(getattr(errors, name) for name in errors.__all__),
+    *(getattr(_core, name) for name in dir(_core) if name[0].isupper() and name != "DEBUG_BUILD"),
+]
+
+
+def members(thing: object) -> list[tuple[str, object]]:
+    """The thing, and what it has of its own that is public."""
+    own = vars(thing).items() if inspect.isclass(thing) else ()
+    return [("", thing), *((name, member) for name, member in own if not name.startswith("_"))]
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=str)
+def test_everything_public_has_a_docstring(thing: object) -> None:
+    fields = getattr(thing, "__dataclass_fields__", {})
+    for name, member in members(thing):
+        if name not in fields:
+            assert (inspect.getdoc(member) or "").strip(), f"{thing} {name}"
+        else:
+            assert f"{name}: " in (inspect.getdoc(thing) or "")
+
+
+def test_the_stub_tells_the_truth() -> None:
+    """The stub agrees with the compiled module; that it is fresh, `make check` shows."""
+    stubtest = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "thinscope._core"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert stubtest.returncode == 0, stubtest.stdout
+
+
+def test_all_is_sorted_and_true() -> None:
+    for module in (thinscope, errors):
+        assert sorted(module.__all__) == module.__all__
+        assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_values_say_what_they_are(walkthrough: bytes) -> None:
+    pool = thinscope.open(walkthrough)
+    shown = [repr(pool), repr(pool.superblock), repr(pool.data_space), repr(pool.mappings())]
+    assert shown == [
+        "<Pool '<bytes>'>",
+        "<Superblock block 0: transaction 0, time 2, 64 KiB blocks>",
+        "<SpaceUsage 620 of 65536 blocks of 65536 bytes>",
+        "<Mappings of <bytes>>",
+    ]
+    assert repr(pool.devices[1]).startswith("Device(id=1, mapped_blocks=610,")
+    assert pool.devices[1].lookup(0) == pool.devices[1].lookup(0)
+    pool.close()
+    assert repr(pool) == "<closed Pool '<bytes>'>"
+
+
+def test_values_are_frozen(walkthrough: bytes) -> None:
+    pool = thinscope.open(walkthrough)
+    run = pool.devices[1].lookup(0)
+    for thing, name in [(pool.superblock, "time"), (run, "length"), (pool.devices[1], "id")]:
+        with pytest.raises(AttributeError):
+            setattr(thing, name, 3)
+    with pytest.raises(TypeError):
+        pool.devices[1] = None  # type: ignore[index]

@@ -1,0 +1,117 @@
+"""Long calls: progress, cancellation, and many threads on one pool."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import zstandard
+
+import thinscope
+
+
+def long_source(image: bytes) -> bytes:
+    """Unpacking it, and fifteen GiB of zeros with it, takes seconds."""
+    return zstandard.compress(image) + zstandard.compress(bytes(1 << 28)) * 60
+
+
+def interrupted_after(packed: bytes) -> float:
+    """Seconds from the signal to the exception, in the middle of a call."""
+    sent = 0.0
+
+    def interrupt() -> None:
+        nonlocal sent
+        time.sleep(0.3)
+        sent = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    with pytest.raises(KeyboardInterrupt):
+        thinscope.open(packed)
+    elapsed = time.monotonic() - sent
+    sender.join()
+    return elapsed
+
+
+def test_ctrl_c_ends_a_long_call_within_200_ms(walkthrough: bytes) -> None:
+    packed = long_source(walkthrough)
+    assert min(interrupted_after(packed) for _ in range(3)) < 0.2
+
+
+def test_progress_is_reported_and_what_it_raises_ends_the_call(walkthrough: bytes) -> None:
+    seen = []
+
+    class Enough(Exception):
+        pass
+
+    def progress(phase: str, done: int, total: int) -> None:
+        seen.append((phase, done, total))
+        if len(seen) == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        thinscope.open(long_source(walkthrough), progress=progress)
+    assert len(seen) == 3
+    assert seen[0][0] == "unpacking"
+
+
+def test_an_interrupted_read_of_a_file_object_is_an_interrupt(churn: bytes) -> None:
+    class Interrupted(io.BytesIO):
+        armed = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.armed:
+                raise KeyboardInterrupt
+            return super().read(size)
+
+    source = Interrupted(churn)
+    pool = thinscope.open(source)
+    source.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        pool.recount()
+    source.armed = False
+    assert pool.recount().reached_blocks == 3725
+
+
+@pytest.mark.parametrize("form", [bytes, io.BytesIO])
+def test_sixteen_threads_on_one_pool(form, churn: bytes) -> None:
+    pool = thinscope.open(form(churn), threads=2)
+    expected = thinscope.open(churn).recount()
+    runs = len(list(thinscope.open(churn).mappings()))
+    start = threading.Barrier(16)
+
+    def ask(number: int) -> bool:
+        start.wait()
+        if number % 3 == 0:
+            return len(list(pool.mappings())) == runs
+        if number % 3 == 1:
+            return pool.devices[16].lookup(0) == pool.devices[16].lookup(0)
+        return pool.recount() == expected
+
+    with ThreadPoolExecutor(16) as executor:
+        assert all(executor.map(ask, range(16)))
+
+
+def test_threads_share_one_iterator(churn: bytes) -> None:
+    pool = thinscope.open(io.BytesIO(churn))
+    expected = sorted(map(repr, pool.mappings()))
+    shared = iter(pool.mappings())
+    with ThreadPoolExecutor(8) as executor:
+        parts = list(executor.map(lambda _: list(shared), range(8)))
+    assert sorted(repr(run) for part in parts for run in part) == expected
+
+
+def test_a_fork_asks_again(churn: bytes) -> None:
+    """Threads do not survive a fork: none may be kept between questions."""
+    pool = thinscope.open(churn, threads=2)
+    expected = pool.recount()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if pool.recount() == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -1,0 +1,33 @@
+"""Usage that must type-check, and usage that must not. Checked by mypy, not run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import assert_type
+
+import thinscope
+
+
+def reads(path: Path, data: bytes) -> None:
+    with thinscope.open(path, metadata_snapshot=True, threads=2) as pool:
+        assert_type(pool, thinscope.Pool)
+        assert_type(pool.superblock.transaction_id, int)
+        assert_type(pool.superblock.metadata_snapshot, int | None)
+        assert_type(pool.data_space.used, int | None)
+        assert_type(pool.devices[5], thinscope.Device)
+        assert_type(pool.devices[5].lookup(4096), thinscope.Run | None)
+        assert_type(pool.device("5").highest_block, int | None)
+        assert_type([run.length for run in pool.mappings()], list[int])
+        assert_type([run.count for run in pool.reference_counts("data")], list[int])
+        assert_type(pool.recount().mapped_blocks, dict[int, int])
+    thinscope.open(data)
+    thinscope.open(io.BytesIO(data), progress=lambda phase, done, total: print(phase, done, total))
+
+
+def must_not() -> None:
+    thinscope.open("x", True)  # type: ignore[call-arg]
+    thinscope.open(7)  # type: ignore[arg-type]
+    thinscope.open("x").reference_counts("other")  # type: ignore[arg-type]
+    thinscope.open("x").superblock.time = 3  # type: ignore[misc]
+    thinscope.open("x").devices[1].id = 3  # type: ignore[misc]
