@@ -108,6 +108,14 @@ class Pool:
         return self.superblock.block != 0
 
     @property
+    def may_be_stale(self) -> bool:
+        """Whether what is read may be older than what the kernel wrote.
+
+        Only for a block device that refused to be read around the page cache.
+        """
+        return self._core.may_be_stale
+
+    @property
     def data_space(self) -> SpaceUsage:
         """Usage of the data device, in data blocks; what is used is None in a snapshot view."""
         return self._core.data_space

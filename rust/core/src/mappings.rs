@@ -198,3 +198,42 @@ pub fn lookup(
     })?;
     Ok(value.map(|value| unpack(value.get())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(virtual_begin: u64, data_begin: u64, length: u64) -> Run {
+        Run {
+            device: DeviceId::new(1),
+            virtual_begin: VirtualBlock::new(virtual_begin),
+            data_begin: DataBlock::new(data_begin),
+            length,
+            time: Time::new(3),
+        }
+    }
+
+    #[test]
+    fn runs_join_only_where_everything_continues() {
+        let mut first = run(10, 100, 5);
+        assert!(!first.extend(&run(16, 105, 1)), "a hole");
+        assert!(!first.extend(&run(15, 106, 1)), "another data block");
+        assert!(!first.extend(&Run { time: Time::new(4), ..run(15, 105, 1) }), "another time");
+        assert!(!first.extend(&Run { device: DeviceId::new(2), ..run(15, 105, 1) }));
+        assert!(first.extend(&run(15, 105, 2)));
+        assert_eq!(first, run(10, 100, 7));
+        let mut last = run(u64::MAX, 7, 1);
+        assert!(!last.extend(&run(0, 8, 1)), "keys do not wrap");
+    }
+
+    #[test]
+    fn clipping() {
+        let clip = |first, last| run(10, 100, 5).clip(KeyRange { first, last });
+        assert_eq!(clip(0, u64::MAX), Some(run(10, 100, 5)));
+        assert_eq!(clip(12, 13), Some(run(12, 102, 2)));
+        assert_eq!(clip(14, 99), Some(run(14, 104, 1)));
+        assert_eq!(clip(0, 10), Some(run(10, 100, 1)));
+        assert_eq!(clip(15, 99), None);
+        assert_eq!(clip(0, 9), None);
+    }
+}

@@ -122,6 +122,13 @@ impl Pool {
         self.view
     }
 
+    /// Whether what is read may be older than what the kernel wrote, see
+    /// [`BlockSource::may_be_stale`].
+    #[must_use]
+    pub fn may_be_stale(&self) -> bool {
+        self.reader.source().may_be_stale()
+    }
+
     /// The superblock of the view.
     #[must_use]
     pub const fn superblock(&self) -> &Superblock {

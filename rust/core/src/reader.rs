@@ -142,3 +142,84 @@ fn joined(blocks: &[MetadataBlock]) -> usize {
 fn distance(first: MetadataBlock, block: MetadataBlock) -> usize {
     block.index().saturating_sub(first.index())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Notes every request; fails those that touch a bad block.
+    #[derive(Debug)]
+    struct Noting {
+        requests: Mutex<Vec<(u64, usize)>>,
+        bad: Option<u64>,
+    }
+
+    impl BlockSource for Noting {
+        fn len(&self) -> u64 {
+            4096 * 1000
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+            let (first, count) = (offset / 4096, buffer.len() / 4096);
+            self.requests.lock().unwrap().push((first, count));
+            if self.bad.is_some_and(|bad| (first..first + widen(count)).contains(&bad)) {
+                return Err(io::Error::other("bad block"));
+            }
+            for (at, block) in buffer.chunks_mut(4096).enumerate() {
+                block.fill(u8::try_from((first + widen(at)) % 251).unwrap());
+            }
+            Ok(())
+        }
+
+        fn can_change(&self) -> bool {
+            false
+        }
+    }
+
+    fn read(blocks: &[u32], bad: Option<u64>) -> (Result<Vec<u32>>, Vec<(u64, usize)>) {
+        let source = Arc::new(Noting { requests: Mutex::default(), bad });
+        let reader = Reader::new(Arc::<Noting>::clone(&source), 1000);
+        let blocks: Vec<_> = blocks.iter().map(|block| MetadataBlock::new(*block)).collect();
+        let mut seen = Vec::new();
+        let result = reader.read_sorted(&blocks, &Watch::new(), |at, block, page| {
+            assert_eq!(blocks[at], block);
+            assert_eq!(u32::from(page.bytes()[4095]), block.get() % 251);
+            seen.push(block.get());
+            Ok(())
+        });
+        let requests = source.requests.lock().unwrap().clone();
+        (result.map(|()| seen), requests)
+    }
+
+    #[test]
+    fn joins_near_blocks_and_reads_each_once() {
+        let (seen, requests) = read(&[1, 2, 3, 10, 400, 402], None);
+        assert_eq!(seen.unwrap(), [1, 2, 3, 10, 400, 402]);
+        assert_eq!(requests, [(1, 10), (400, 3)]);
+    }
+
+    #[test]
+    fn requests_are_bounded() {
+        let blocks: Vec<u32> = (1..700).collect();
+        let (seen, requests) = read(&blocks, None);
+        assert_eq!(seen.unwrap(), blocks);
+        assert!(requests.iter().all(|(_, count)| *count <= BATCH));
+        assert_eq!(requests.len(), 699_usize.div_ceil(BATCH));
+    }
+
+    #[test]
+    fn a_bad_block_is_named() {
+        let (seen, _) = read(&[1, 2, 3], Some(2));
+        assert!(matches!(seen, Err(Error::Read { block: 2, offset: 8192, .. })));
+    }
+
+    #[test]
+    fn a_bad_block_that_nobody_asked_for_is_read_around() {
+        let (seen, requests) = read(&[1, 3], Some(2));
+        assert_eq!(seen.unwrap(), [1, 3]);
+        assert_eq!(requests, [(1, 3), (1, 1), (3, 1)]);
+    }
+}

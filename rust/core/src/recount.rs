@@ -109,3 +109,21 @@ impl Reached {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_and_lists_count_alike() {
+        let blocks = [5, 9, 5, 0, 64, 63, 9].map(DataBlock::new);
+        // One leaf justifies bits for a small device, and only a list for a huge one.
+        for (data_blocks, has_bits) in [(100, true), (1 << 40, false)] {
+            let reached = Reached::new(data_blocks, 1);
+            assert_eq!(matches!(reached, Reached::Bits(_)), has_bits);
+            let mut list = Vec::new();
+            reached.insert(blocks.into_iter(), &mut list);
+            assert_eq!(reached.count(vec![list, Vec::new()]), 5);
+        }
+    }
+}

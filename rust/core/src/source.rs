@@ -39,6 +39,12 @@ pub trait BlockSource: Debug + Send + Sync {
 
     /// Whether another program may change the bytes while they are read.
     fn can_change(&self) -> bool;
+
+    /// Whether reads may return old bytes: a device that refused to be read around the page
+    /// cache, below which the device mapper writes.
+    fn may_be_stale(&self) -> bool {
+        false
+    }
 }
 
 /// Unpacks a source that is gzip or zstd; returns any other as it is.

@@ -101,6 +101,13 @@ impl Pool {
         Ok(Self { handle: Arc::new(Handle { pool: opened?, conductor }) })
     }
 
+    /// Whether what is read may be older than what the kernel wrote: the device refused to be
+    /// read around the page cache.
+    #[getter]
+    fn may_be_stale(&self) -> bool {
+        self.handle.pool.may_be_stale()
+    }
+
     /// The superblock of the view: the live one, or the metadata snapshot's copy.
     #[getter]
     fn superblock(&self) -> Superblock {

@@ -25,7 +25,7 @@ pub enum Sharing {
 pub struct FileSource {
     file: File,
     length: u64,
-    is_direct: bool,
+    may_be_stale: bool,
 }
 
 impl FileSource {
@@ -50,33 +50,27 @@ impl FileSource {
             return Err(Error::InUse { by: format!("it is the file behind {device}") });
         }
         let file = File::open(path).map_err(Error::Open)?;
-        Ok(Self { length: metadata.len(), file, is_direct: false })
+        Ok(Self { length: metadata.len(), file, may_be_stale: false })
     }
 
     fn open_device(path: &Path, sharing: Sharing) -> Result<Self> {
         let exclusive = if sharing == Sharing::Exclusive { libc::O_EXCL } else { 0 };
         let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let (mut file, is_direct) = match open(libc::O_DIRECT | exclusive) {
-            Ok(file) => (file, true),
+        let (mut file, may_be_stale) = match open(libc::O_DIRECT | exclusive) {
+            Ok(file) => (file, false),
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                 let by = "another program, most likely the device mapper, holds the device";
                 return Err(Error::InUse { by: by.to_owned() });
             }
             // Direct reads refused.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                (open(exclusive).map_err(Error::Open)?, false)
+                (open(exclusive).map_err(Error::Open)?, true)
             }
             Err(error) => return Err(Error::Open(error)),
         };
         // A device's metadata says length 0: only its end tells.
         let length = file.seek(SeekFrom::End(0)).map_err(Error::Open)?;
-        Ok(Self { file, length, is_direct })
-    }
-
-    /// Whether reads go around the page cache.
-    #[must_use]
-    pub const fn is_direct(&self) -> bool {
-        self.is_direct
+        Ok(Self { file, length, may_be_stale })
     }
 }
 
@@ -91,5 +85,9 @@ impl BlockSource for FileSource {
 
     fn can_change(&self) -> bool {
         true
+    }
+
+    fn may_be_stale(&self) -> bool {
+        self.may_be_stale
     }
 }

@@ -188,3 +188,44 @@ impl Read for PackedReader {
         Ok(length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemorySource;
+
+    #[test]
+    fn memory_and_file_hold_the_same() {
+        let mut bytes = vec![0_u8; 10 * BLOCK_SIZE + 100];
+        for (at, byte) in bytes.iter_mut().enumerate().skip(3 * BLOCK_SIZE).step_by(7000) {
+            *byte = u8::try_from(at % 251).unwrap();
+        }
+        let packed = zstd::encode_all(bytes.as_slice(), 1).unwrap();
+        let source = Arc::new(MemorySource::new(packed));
+        let mut spooled = unpack(source, Compression::Zstd, &Watch::new()).unwrap();
+        assert!(matches!(spooled.blocks, Blocks::Memory(..)));
+        let read_all = |spooled: &SpooledSource| {
+            let mut read = vec![1; bytes.len()];
+            spooled.read_at(0, &mut read).unwrap();
+            let mut odd = [1; 5000];
+            spooled.read_at(3 * 4096 + 17, &mut odd).unwrap();
+            assert_eq!(odd, bytes[3 * 4096 + 17..][..5000]);
+            read
+        };
+        assert_eq!(read_all(&spooled), bytes);
+        let mut beyond = [0; 2];
+        assert!(spooled.read_at(spooled.len() - 1, &mut beyond).is_err());
+
+        // The same blocks, as if they were too many.
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(spooled.length).unwrap();
+        if let Blocks::Memory(numbers, pages) = &spooled.blocks {
+            for (number, page) in numbers.iter().zip(pages) {
+                let length = BLOCK_SIZE.min(bytes.len() - index_u64(number * 4096));
+                file.write_all_at(&page.bytes()[..length], number * 4096).unwrap();
+            }
+        }
+        spooled.blocks = Blocks::File(file);
+        assert_eq!(read_all(&spooled), bytes);
+    }
+}
