@@ -27,7 +27,7 @@ check: $(VENV)/.built $(TESTKIT) ## what CI runs: format, lints, types, stub, te
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python fixtures/manifest.py --check
-	$(MATURIN) generate-stubs --quiet --profile ci --features stubs --out target/stubs
+	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs
 	$(BIN)/ruff format --quiet $(FRESH)
 	diff $(FRESH) $(STUB)
 	$(MAKE) test
@@ -36,7 +36,7 @@ bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
 	$(BIN)/python tests/bench.py
 
 stub: $(VENV)/.built ## generate the stub of the compiled core from its doc comments
-	$(MATURIN) generate-stubs --quiet --profile ci --features stubs --out target/stubs
+	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs
 	$(BIN)/ruff format --quiet $(FRESH)
 	cp $(FRESH) $(STUB)
 
@@ -50,7 +50,7 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 $(VENV)/.built: $(VENV)/.ready $(RUST)
-	$(MATURIN) develop --quiet --profile ci
+	$(MATURIN) develop --quiet --locked --profile ci
 	touch $@
 
 $(TESTKIT): $(RUST)
