@@ -114,6 +114,12 @@ impl Superblock {
         let blocks = live.space_maps.map_or(MAX_METADATA_BLOCKS, |(_, metadata)| metadata.blocks);
         let fields = Fields { disk: disk(page, place)?, place, blocks };
         fields.check_identity(page)?;
+        let sectors = fields.disk.data_block_size.get();
+        if sectors != live.data_block_sectors {
+            let offset = offset_of!(SuperblockDisk, data_block_size);
+            let expected = format!("{}, as in the live superblock", live.data_block_sectors);
+            return Err(place.corrupt("data_block_size", offset, expected, sectors));
+        }
         fields.superblock(None)
     }
 }

@@ -70,10 +70,7 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
         }
         // Only a signal cancels, and its own exception is raised first.
         Error::Cancelled => return Ok(PyKeyboardInterrupt::new_err(())),
-        // No wildcard that hides a family: what is left has no fields of its own.
-        Error::NoMetadataSnapshot | Error::Threads(_) | _ => {
-            py.get_type::<classes::ThinscopeError>()
-        }
+        Error::NoMetadataSnapshot | Error::Threads(_) => py.get_type::<classes::ThinscopeError>(),
     };
     Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
 }

@@ -83,11 +83,10 @@ impl<'a> Node<'a> {
             return Err(place.corrupt("value_size", offset, value_size, header.value_size.get()));
         }
         let max = index_u32(header.max_entries.get());
-        let entry_size = KEY_SIZE.saturating_add(value_size);
-        let most = NODE_ROOM.checked_div(entry_size).unwrap_or_default();
-        if max > most {
+        let capacity = capacity(value_size);
+        if max != capacity {
             let offset = offset_of!(NodeHeader, max_entries);
-            return Err(place.corrupt("max_entries", offset, format!("at most {most}"), max));
+            return Err(place.corrupt("max_entries", offset, capacity, max));
         }
         let count = index_u32(header.nr_entries.get());
         let least = usize::from(!is_leaf);
@@ -103,9 +102,8 @@ impl<'a> Node<'a> {
             Some((keys, values.get(..count.saturating_mul(value_size))?))
         });
         let Some((keys, values)) = parts else {
-            // Not reached: `max` entries fit, and `count` is no more than that.
-            let offset = offset_of!(NodeHeader, max_entries);
-            return Err(place.corrupt("max_entries", offset, format!("at most {most}"), max));
+            // Not reached: the capacity fits, and `count` is no more than that.
+            return Err(place.corrupt("size", 0, "4096 bytes", "less"));
         };
         let node = Self { place, is_leaf, keys, values, values_offset };
         node.check_order()?;
@@ -205,6 +203,33 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Entries that a node has room for (`calc_max_entries`): what fits, rounded down to a multiple
+/// of 3. Whoever writes nodes follows it, and values lie where it says.
+fn capacity(value_size: usize) -> usize {
+    let fits = NODE_ROOM.checked_div(KEY_SIZE.saturating_add(value_size)).unwrap_or_default();
+    fits.saturating_sub(fits % 3)
+}
+
 fn key_offset(at: usize) -> usize {
     size_of::<NodeHeader>().saturating_add(at.saturating_mul(KEY_SIZE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capacities() {
+        let trees = [
+            (Tree::Mapping, 252),
+            (Tree::TopLevel, 252),
+            (Tree::Details, 126),
+            (Tree::DataIndex, 168),
+            (Tree::DataOverflow, 336),
+            (Tree::MetadataOverflow, 336),
+        ];
+        for (tree, expected) in trees {
+            assert_eq!(capacity(tree.value_size()), expected);
+        }
+    }
 }

@@ -1,0 +1,101 @@
+"""Hostile metadata by recipe: the expected error, no panic, no hang, bounded memory.
+
+The recipes, several hundred, are those of `testkit recipes`: extremes in every header field of
+every structure with repaired checksums, loops, shared children, wrong trees, absurd sizes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Runs in a process of its own, so that its memory can be limited.
+WORKER = """
+import json, resource, sys, time
+import thinscope
+from thinscope import errors
+
+LIMIT = 512 << 20
+resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+
+def ask(pool):
+    list(pool.devices)
+    recount = pool.recount()
+    assert set(recount.mapped_blocks) == set(pool.devices)
+    for device in pool.devices.values():
+        device.highest_block, device.lookup(0), device.lookup(5)
+    for _ in pool.mappings():
+        pass
+    for space in ("data", "metadata"):
+        for _ in pool.reference_counts(space):
+            pass
+
+def outcome(path, name):
+    try:
+        with thinscope.open(path, threads=2) as pool:
+            ask(pool)
+            # Another block size opens, but is told through the snapshot, whose copy differs.
+            if pool.superblock.metadata_snapshot and "superblock-data-block-size" not in name:
+                ask(thinscope.open(path, threads=2, metadata_snapshot=True))
+    except errors.CorruptMetadata:
+        return "corrupt"
+    except errors.UnsupportedMetadata:
+        return "unsupported"
+    except errors.NotThinMetadata:
+        return "not-thin"
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+    return "opens"
+
+for line in sys.stdin:
+    start = time.monotonic()
+    found = outcome(*line.split())
+    print(json.dumps([found, time.monotonic() - start]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def recipes(testkit: str) -> list[list[str]]:
+    listed = subprocess.run([testkit, "recipes"], check=True, capture_output=True, text=True)
+    return [line.split("\t") for line in listed.stdout.splitlines()]
+
+
+def test_every_recipe(testkit: str, recipes: list[list[str]], tmp_path: Path) -> None:
+    path = tmp_path / "hostile.bin"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    wrong, slow = [], []
+    for name, expected, what in recipes:
+        subprocess.run([testkit, "hostile", name, "-o", path], check=True, capture_output=True)
+        worker.stdin.write(f"{path} {name}\n")
+        worker.stdin.flush()
+        answer = worker.stdout.readline()
+        assert answer, f"the reader died of {name}: {what}"
+        found, seconds = json.loads(answer)
+        if found != expected:
+            wrong.append(f"{name}: {found}, expected {expected} ({what})")
+        if seconds > 5:
+            slow.append(f"{name}: {seconds:.1f} s")
+    worker.stdin.close()
+    worker.stdout.close()
+    assert worker.wait() == 0
+    assert not wrong, "\n".join(wrong)
+    assert not slow, "\n".join(slow)
+
+
+def test_there_are_recipes_of_every_kind(recipes: list[list[str]]) -> None:
+    kinds = Counter(expected for _, expected, _ in recipes)
+    assert kinds["corrupt"] > 300
+    assert kinds["opens"] > 20
+    assert {"unsupported", "not-thin"} <= set(kinds)
