@@ -3,8 +3,10 @@
 //! Leaves that follow each other in key order lie anywhere on disk. A window of about a thousand
 //! is therefore sorted by position, read in joined reads, decoded on a few threads, and stitched
 //! together in key order. Runs are as long as they can be: they do not depend on how the
-//! mappings lie in leaves.
+//! mappings lie in leaves. What snapshots share is decoded for the first device and kept for the
+//! others, within a bound.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -19,6 +21,13 @@ use crate::watch::Watch;
 
 /// Leaves in a window: about 4 MiB of metadata, at most 8 MiB of runs.
 const WINDOW: usize = 1024;
+
+/// Runs in a batch, before the last window of it.
+const BATCH: usize = 32 << 10;
+
+/// Most runs kept for the devices that follow: 64 MiB. The devices' leaves come round in the same
+/// order each time, so those that are kept first stay.
+const MAX_KEPT_RUNS: usize = (64 << 20) / size_of::<Run>();
 
 /// Mappings that are consecutive in virtual block and data block, and have one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +73,7 @@ impl Run {
 
 /// Streams the runs of some devices: devices in the order of their ids, runs in key order.
 ///
-/// Memory: one window, whatever the number of mappings.
+/// Memory: one window and 64 MiB, whatever the number of mappings.
 #[derive(Debug)]
 pub struct MappingStream {
     reader: Reader,
@@ -75,6 +84,10 @@ pub struct MappingStream {
     current: Option<(DeviceId, LeafCursor)>,
     range: KeyRange,
     pending: Option<Run>,
+    /// Runs of leaves by position, as if they were device 0's.
+    kept: HashMap<u32, Vec<Run>>,
+    /// How many runs more may be kept.
+    room: usize,
 }
 
 impl MappingStream {
@@ -90,6 +103,7 @@ impl MappingStream {
         let mut devices = graph.roots().to_vec();
         devices.retain(|(id, _)| only.is_none_or(|only| only == *id));
         let threads = threads(thread_count, graph.leaves().len())?;
+        let room = if devices.len() > 1 { MAX_KEPT_RUNS } else { 0 };
         let devices = devices.into_iter();
         Ok(Self {
             reader,
@@ -100,30 +114,47 @@ impl MappingStream {
             current: None,
             range,
             pending: None,
+            kept: HashMap::new(),
+            room,
         })
     }
 
-    /// The next runs, or none at the end. A batch may be empty.
+    /// The next runs, about 32 Ki of them, or none at the end.
     ///
     /// # Errors
     ///
     /// A read that fails, the first rule that is broken, or
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Run>>> {
-        let window = self.next_window();
-        if window.is_empty() {
-            return Ok(self.pending.take().map(|last| vec![last]));
+        let mut runs = Vec::new();
+        while runs.len() < BATCH {
+            let window = self.next_window();
+            if window.is_empty() {
+                runs.extend(self.pending.take());
+                break;
+            }
+            self.stitch(&window, &mut runs, watch)?;
         }
+        Ok(if runs.is_empty() { None } else { Some(runs) })
+    }
+
+    /// Reads the leaves of a window and appends the runs that end in it.
+    fn stitch(
+        &mut self,
+        window: &[(DeviceId, u32)],
+        runs: &mut Vec<Run>,
+        watch: &Watch,
+    ) -> Result<()> {
         let mut positions: Vec<_> = window.iter().map(|(_, leaf)| *leaf).collect();
+        positions.retain(|leaf| !self.kept.contains_key(leaf));
         positions.sort_unstable();
         positions.dedup();
         let decoded = self.decode(&positions, watch)?;
 
-        let mut runs = Vec::new();
         for (device, leaf) in window {
-            let leaf = positions.binary_search(&leaf).ok().and_then(|at| decoded.get(at));
-            for run in leaf.into_iter().flatten() {
-                let Some(run) = (Run { device, ..*run }).clip(self.range) else {
+            let new = || decoded.get(positions.binary_search(leaf).ok()?);
+            for run in self.kept.get(leaf).or_else(new).into_iter().flatten() {
+                let Some(run) = (Run { device: *device, ..*run }).clip(self.range) else {
                     continue;
                 };
                 if !self.pending.as_mut().is_some_and(|pending| pending.extend(&run)) {
@@ -131,7 +162,16 @@ impl MappingStream {
                 }
             }
         }
-        Ok(Some(runs))
+        self.keep(&positions, decoded);
+        Ok(())
+    }
+
+    fn keep(&mut self, positions: &[u32], decoded: Vec<Vec<Run>>) {
+        for (leaf, runs) in positions.iter().zip(decoded) {
+            let Some(room) = self.room.checked_sub(runs.len().saturating_add(1)) else { return };
+            self.room = room;
+            self.kept.insert(*leaf, runs);
+        }
     }
 
     /// The next leaves in key order, each with the device through which it is reached.
