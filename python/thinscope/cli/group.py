@@ -1,0 +1,93 @@
+"""The first word: a command, or the source of an overview."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+from thinscope.cli.failure import Failure
+
+__all__ = ["COMMANDS", "group"]
+
+COMMANDS = {
+    "overview": "How full the pool is, what its devices map, what needs attention.",
+    "devices": "All devices of the pool.",
+    "mappings": "Where the blocks of devices lie, run by run.",
+}
+"""Each command with its line of help; its module is loaded when it is asked for."""
+
+_DEFAULT = "overview"
+_OWN_OPTIONS = frozenset({"--help", "-h", "--version"})
+
+
+class _Group(click.Group):
+    """Loads commands by name, and takes what is no command for the source of an overview."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            raise click.UsageError("missing argument 'SOURCE'", ctx)
+        if args[0] not in COMMANDS and args[0] not in _OWN_OPTIONS:
+            _look_for_slip(*args[:2])
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"thinscope.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no command")
+        return command
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] SOURCE")
+        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS] SOURCE", " " * len("Usage: "))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _look_for_slip(word: str, following: str = "-") -> None:
+    """Raise if a word is neither file nor option, but nearly a command or used like one."""
+    if word.startswith("-") or os.path.lexists(word):
+        return
+    if similar := get_close_matches(word, COMMANDS, n=1):
+        raise Failure(f"{word}: no such file or directory", f'did you mean "{similar[0]}"?')
+    if not following.startswith("-"):
+        raise Failure(f"{word}: no such command or file", "`thinscope --help` lists the commands")
+
+
+group = _Group(
+    "thinscope",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Tell what a dm-thin pool holds and where it lies: read-only, offline.
+
+    SOURCE is the metadata of a pool: a metadata device (LVM: /dev/mapper/VG-POOL_tmeta), or a
+    copy of one, also packed with gzip or zstd. Without COMMAND, SOURCE is given an overview.
+    A file that has the name of a command is written ./NAME.
+
+    \b
+    Exit status:
+      0  answered
+      1  answered, and something needs attention
+      2  no answer
+    """,
+    epilog="""\b
+    Examples:
+      thinscope /dev/mapper/vg-pool_tmeta
+      thinscope devices tmeta.bin
+      thinscope mappings tmeta.bin --device 5 --range 0..1000
+      thinscope COMMAND --help
+    """,
+)
+group = click.version_option(package_name="thinscope", message="%(prog)s %(version)s")(group)

@@ -1,0 +1,46 @@
+"""``thinscope SOURCE``, in full ``thinscope overview SOURCE``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from thinscope.cli.answer import answer
+from thinscope.cli.group import COMMANDS
+from thinscope.cli.request import reporting
+from thinscope.report.overview import Overview
+
+if TYPE_CHECKING:
+    from thinscope.cli.failure import ExitCode
+    from thinscope.cli.request import Request
+
+__all__ = ["command"]
+
+
+@click.command(
+    "overview",
+    short_help=COMMANDS["overview"],
+    epilog="""\b
+    Examples:
+      thinscope tmeta.bin
+      thinscope tmeta.bin --format json
+      thinscope --metadata-snapshot /dev/mapper/vg-pool_tmeta
+    """,
+)
+@reporting
+def command(request: Request) -> ExitCode:
+    r"""Tell how full the pool is, what its devices map, and what needs attention.
+
+    The word "overview" may be left out. All mappings are counted, each distinct block of the
+    metadata read once.
+
+    \b
+    The exit status is 1 if there is a finding:
+      - the kernel asks for a check (needs_check)
+      - features of the metadata that thinscope does not know
+      - blocks in use that no device reaches, or reached but counted as free
+      - a device that does not map what its record says
+      - data or metadata device at least 90 % full, the kernel's reserve included
+    """
+    return answer(request, Overview.of)

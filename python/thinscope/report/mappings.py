@@ -1,0 +1,169 @@
+"""The mappings of some devices, as a stream: there may be more than memory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from thinscope import Pool, Run
+
+__all__ = ["Mappings", "RunRow", "RunStream", "Total"]
+
+
+class RunRow(NamedTuple):
+    """Mappings consecutive in virtual block, data block and time.
+
+    Attributes:
+        device: Id of the device.
+        virtual_begin: First block of the device, in data blocks.
+        virtual_begin_bytes: The same in bytes.
+        data_begin: First block of the data device, in data blocks.
+        data_begin_bytes: The same in bytes.
+        length: Number of blocks.
+        length_bytes: The same in bytes.
+        time: The pool's time when the blocks were allocated.
+    """
+
+    device: int
+    virtual_begin: int
+    virtual_begin_bytes: int
+    data_begin: int
+    data_begin_bytes: int
+    length: int
+    length_bytes: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What a stream of runs added up to.
+
+    Attributes:
+        runs: Number of runs.
+        mapped_blocks: Blocks in them, in data blocks; shared blocks count once for each device.
+        mapped_bytes: The same in bytes.
+    """
+
+    runs: int
+    mapped_blocks: int
+    mapped_bytes: int
+
+
+class RunStream:
+    """The runs, to be iterated once; afterwards the `total` is known."""
+
+    def __init__(self, runs: Iterable[Run], block_bytes: int) -> None:
+        """Take the runs as the pool gives them."""
+        self._runs = runs
+        self._block_bytes = block_bytes
+        self._total: Total | None = None
+
+    def __iter__(self) -> Iterator[RunRow]:
+        """Yield the runs, and count."""
+        block_bytes, count, blocks = self._block_bytes, 0, 0
+        for run in self._runs:
+            virtual_begin, data_begin, length = run.virtual_begin, run.data_begin, run.length
+            count += 1
+            blocks += length
+            yield RunRow(
+                run.device,
+                virtual_begin,
+                virtual_begin * block_bytes,
+                data_begin,
+                data_begin * block_bytes,
+                length,
+                length * block_bytes,
+                run.time,
+            )
+        self._total = Total(count, blocks, blocks * block_bytes)
+
+    @property
+    def total(self) -> Total:
+        """What all runs add up to.
+
+        Raises:
+            RuntimeError: The stream has not been read to its end.
+        """
+        if self._total is None:
+            raise RuntimeError("a stream's total is known at its end")
+        return self._total
+
+
+@dataclass(frozen=True, slots=True)
+class Mappings:
+    """The mappings of some devices, or of all.
+
+    Attributes:
+        source: What was opened, as it was named.
+        is_metadata_snapshot: Whether the pool was read as the metadata snapshot keeps it.
+        block_bytes: Bytes in a data block.
+        transaction_id: The pool's transaction id.
+        time: The pool's time.
+        devices: Ids of the devices asked for, ascending; None for all.
+        begin: First virtual block asked for.
+        end: One behind the last virtual block asked for; None for no limit.
+        runs: The mappings, devices by ascending id, runs by ascending virtual block.
+    """
+
+    schema: ClassVar[str] = "thinscope.mappings/1"
+    needs_attention: ClassVar[bool] = False
+
+    source: str
+    is_metadata_snapshot: bool
+    block_bytes: int
+    transaction_id: int
+    time: int
+    devices: tuple[int, ...] | None
+    begin: int
+    end: int | None
+    runs: RunStream
+
+    @property
+    def total(self) -> Total:
+        """What all runs add up to; known at the end of the stream."""
+        return self.runs.total
+
+    @classmethod
+    def of(
+        cls,
+        pool: Pool,
+        source: str,
+        *,
+        who: Iterable[str] = (),
+        begin: int = 0,
+        end: int | None = None,
+    ) -> Self:
+        """Prepare to read the mappings; only the records of the devices are read now.
+
+        Args:
+            pool: The pool, which must stay open while the runs are read.
+            source: What was opened.
+            who: The devices; none means all.
+            begin: First virtual block.
+            end: One behind the last virtual block, or None for no limit.
+
+        Raises:
+            UnknownDevice: The pool has no such device.
+        """
+        superblock = pool.superblock
+        chosen = {device.id: device for device in map(pool.device, who)}
+        if not chosen and begin == 0 and end is None:
+            runs: Iterable[Run] = pool.mappings()
+        else:
+            devices = [chosen[id_] for id_ in sorted(chosen)] or pool.devices.values()
+            runs = chain.from_iterable(device.mappings(begin, end) for device in devices)
+        return cls(
+            source=source,
+            is_metadata_snapshot=pool.is_metadata_snapshot,
+            block_bytes=superblock.data_block_bytes,
+            transaction_id=superblock.transaction_id,
+            time=superblock.time,
+            devices=tuple(sorted(chosen)) or None,
+            begin=begin,
+            end=end,
+            runs=RunStream(runs, superblock.data_block_bytes),
+        )

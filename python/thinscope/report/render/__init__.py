@@ -1,0 +1,51 @@
+"""Reports as text, JSON, CSV or Markdown.
+
+A renderer is a module with a function ``render(report, page)`` that returns an iterator of
+strings, whole lines of them. It computes nothing and prints nothing. The modules are imported
+by name when needed: JSON takes no layout library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thinscope.report.devices import Devices
+    from thinscope.report.mappings import Mappings
+    from thinscope.report.overview import Overview
+
+    Report: TypeAlias = Overview | Devices | Mappings
+
+__all__ = ["BATCH", "FORMATS", "Page", "render"]
+
+FORMATS = ("text", "json", "csv", "markdown")
+
+BATCH = 512
+"""Rows of a stream in one string: joining saves most of the cost of writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What text is laid out for.
+
+    Attributes:
+        width: Columns to wrap sentences at; tables take what their numbers need.
+        colour: Whether colour is seen.
+    """
+
+    width: int = 80
+    colour: bool = False
+
+
+class _Renderer(Protocol):
+    def render(self, report: Report, page: Page) -> Iterator[str]: ...
+
+
+def render(report: Report, format_: str, page: Page) -> Iterator[str]:
+    """Return the report in one of the `FORMATS`."""
+    renderer = cast("_Renderer", import_module(f"{__name__}.{format_}"))
+    return renderer.render(report, page)

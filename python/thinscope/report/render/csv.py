@@ -1,0 +1,72 @@
+"""Reports as CSV: rows of exact numbers under the names that JSON uses.
+
+An overview is no table: it becomes one row for each field, by its path in the JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import astuple, fields
+from io import StringIO
+from itertools import islice
+from typing import TYPE_CHECKING, assert_never
+
+from thinscope.report.devices import DeviceRow, Devices
+from thinscope.report.mappings import Mappings, RunRow
+from thinscope.report.overview import Overview
+from thinscope.report.printable import printable
+from thinscope.report.render import BATCH
+from thinscope.report.render.json import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from thinscope.report.render import Page, Report
+
+__all__ = ["render"]
+
+
+def render(report: Report, page: Page) -> Iterator[str]:
+    """Return the rows of the report below a line of names."""
+    del page  # machines have no width
+    match report:
+        case Overview():
+            return _lines(("field", "value"), _leaves(plain(report)))
+        case Devices():
+            names = tuple(field.name for field in fields(DeviceRow))
+            return _lines(names, map(astuple, report.devices))
+        case Mappings():
+            return _lines(RunRow._fields, report.runs)
+        case _:
+            assert_never(report)
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    match value:
+        case dict():
+            members: Iterable[tuple[object, object]] = value.items()
+        case list():
+            members = enumerate(value)
+        case bool():
+            yield path, str(value).lower()
+            return
+        case str():
+            yield path, printable(value)
+            return
+        case _:
+            yield path, value
+            return
+    for name, member in members:
+        yield from _leaves(member, f"{path}.{name}" if path else str(name))
+
+
+def _lines(names: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    remaining = iter(rows)
+    while text := buffer.getvalue():
+        yield text
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerows(islice(remaining, BATCH))

@@ -1,0 +1,47 @@
+"""The first screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from thinscope.report.render import words
+from thinscope.report.render.text.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thinscope.report.overview import Overview
+    from thinscope.report.render import Page
+
+__all__ = ["render"]
+
+
+def render(report: Overview, page: Page) -> Iterator[str]:
+    """Yield the pool, its spaces, what needs attention, and its largest devices."""
+    screen = Screen(page)
+    verdict = Text(words.verdict(report), "bold red" if report.findings else "green")
+    yield screen.header(report, [*map(Text, words.facts(report)), verdict])
+    if view := words.snapshot_view(report):
+        yield screen.sentence(view)
+    yield "\n"
+    for finding in report.findings:
+        yield screen.remark("finding", finding)
+    for note in report.notes:
+        yield screen.remark("note", note)
+    if report.findings or report.notes:
+        yield "\n"
+    yield from screen.table(words.space_rows(report), words.SPACE_COLUMNS)
+    yield screen.sentence(words.kernel_says(report), "dim")
+    yield "\n"
+    yield screen.sentence(words.sharing(report))
+    if report.largest_devices:
+        yield "\n"
+        yield from screen.table(
+            words.largest_device_rows(report), words.largest_device_columns(report)
+        )
+        yield "\n"
+        yield screen.sentence(words.clock(report), "dim")
+    if where := words.where_all_are(report):
+        yield screen.sentence(where, "dim")

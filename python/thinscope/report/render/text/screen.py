@@ -1,0 +1,114 @@
+"""Lines and tables laid out with rich, as strings."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from thinscope.report.render import BATCH, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from thinscope.report.remark import Remark
+    from thinscope.report.render import Page, Report
+
+__all__ = ["Screen"]
+
+_GAP = "   "
+
+
+class Screen:
+    """Turns what rich can show into strings for one page."""
+
+    def __init__(self, page: Page) -> None:
+        """Lay out for the page's width, with or without colour."""
+        self._page = page
+
+    def _console(self, width: int) -> Console:
+        # All that rich would look up in the environment is said here: the caller has decided.
+        return Console(
+            file=StringIO(),
+            width=width,
+            height=1,
+            color_system="standard" if self._page.colour else None,
+            force_terminal=self._page.colour,
+            no_color=not self._page.colour,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            legacy_windows=False,
+            _environ={},
+        )
+
+    def _show(self, renderable: RenderableType, width: int) -> str:
+        console = self._console(width)
+        with console.capture() as capture:
+            console.print(renderable, soft_wrap=False)
+        lines = capture.get().splitlines()
+        return "".join(f"{line.rstrip()}\n" for line in lines)
+
+    def sentence(
+        self, text: str, style: str = "", *, label: str = "", label_style: str = ""
+    ) -> str:
+        """Return a sentence, wrapped to the page; further lines begin below the first word."""
+        if not label:
+            return self._show(Text(text, style), self._page.width)
+        grid = Table.grid()
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(f"{label} ", label_style), Text(text, style))
+        return self._show(grid, self._page.width)
+
+    def header(self, report: Report, facts: Iterable[Text]) -> str:
+        """Return the source and facts about it on one line; a long name has a line of its own.
+
+        The name is never cut or wrapped: it can be copied.
+        """
+        name, rest = words.source(report), Text(_GAP).join(facts)
+        if cell_len(name) + len(_GAP) + rest.cell_len <= self._page.width:
+            line = Text.assemble((name, "bold"), _GAP, rest)
+            return self._show(line, self._page.width)
+        named = self._show(Text(name, "bold", no_wrap=True), cell_len(name) or 1)
+        return named + self._show(rest, self._page.width)
+
+    def table(self, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> Iterator[str]:
+        """Yield a table: the first column to the left, the others, which are numbers, right.
+
+        It is as wide as its cells: a number that is cut is a wrong number.
+        """
+        cells = list(rows)
+        # Told its widths, rich need not measure, and a long table can be shown piece by piece.
+        widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+        width = sum(widths) + len(_GAP) * len(widths)
+        for begin in range(0, max(len(cells), 1), BATCH):
+            table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0))
+            table.show_header = begin == 0
+            for number, (title, column_width) in enumerate(zip(columns, widths, strict=True)):
+                table.add_column(
+                    title,
+                    justify="right" if number else "left",
+                    overflow="crop",
+                    no_wrap=True,
+                    width=column_width,
+                    header_style="dim",
+                )
+            for row in cells[begin : begin + BATCH]:
+                table.add_row(*row)
+            yield self._show(table, width)
+
+    def remark(self, kind: str, remark: Remark) -> str:
+        """Return a finding or a note, with its advice below."""
+        style = {"finding": "bold red", "note": "bold cyan"}[kind]
+        shown = self.sentence(remark.message, label=f"{kind}:", label_style=style)
+        if remark.advice:
+            indent = " " * len(f"{kind}:")
+            shown += self.sentence(remark.advice, "dim", label=indent)
+        return shown

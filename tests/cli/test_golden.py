@@ -1,0 +1,103 @@
+"""What is printed, to the letter."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+import thinscope
+from tests.cli.conftest import CHURN, DOCKER, NEEDS_CHECK, WALKTHROUGH
+from tests.conftest import FIXTURES
+from thinscope.cli.group import COMMANDS
+from thinscope.report.devices import Devices
+from thinscope.report.overview import DeviceTotals, Overview
+from thinscope.report.render import FORMATS, Page, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Golden, Run
+
+SUFFIXES = {"text": "txt", "json": "json", "csv": "csv", "markdown": "md"}
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)], ids="-".join)
+def test_help(command: Run, golden: Golden, words: list[str]) -> None:
+    ran = command(*words, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    golden("-".join(["help", *words]) + ".txt", ran.out)
+    assert command(*words, "-h") == ran
+    assert "Example" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("source", [WALKTHROUGH, DOCKER])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_report(command: Run, golden: Golden, name: str, source: str, format_: str) -> None:
+    ran = command(name, source, "--format", format_)
+    assert (ran.code, ran.err) == (0, "")
+    golden(f"{name}-{source.partition('/')[0]}.{SUFFIXES[format_]}", ran.out)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_findings(command: Run, golden: Golden, format_: str) -> None:
+    ran = command(NEEDS_CHECK, "--format", format_)
+    assert (ran.code, ran.err) == (1, "")
+    golden(f"overview-needs-check.{SUFFIXES[format_]}", ran.out)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_held_metadata_snapshot(command: Run, golden: Golden, format_: str) -> None:
+    ran = command(CHURN, "--format", format_)
+    assert (ran.code, ran.err) == (0, "")
+    golden(f"overview-churn-b.{SUFFIXES[format_]}", ran.out)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_through_the_metadata_snapshot(command: Run, golden: Golden, format_: str) -> None:
+    ran = command(CHURN, "--metadata-snapshot", "--format", format_)
+    assert (ran.code, ran.err) == (0, "")
+    golden(f"overview-churn-b-snapshot.{SUFFIXES[format_]}", ran.out)
+
+
+@pytest.mark.parametrize("name", ["devices", "mappings"])
+def test_other_commands_through_the_metadata_snapshot(
+    command: Run, golden: Golden, name: str
+) -> None:
+    more = ["--device", "10", "--device", "11"] if name == "mappings" else []
+    ran = command(name, CHURN, "--metadata-snapshot", *more)
+    assert (ran.code, ran.err) == (0, "")
+    golden(f"{name}-churn-b-snapshot.txt", ran.out)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown"])
+def test_nothing_is_shared(command: Run, testkit: str, tmp_path: Path, format_: str) -> None:
+    path = tmp_path / "pool.bin"
+    arguments = ["build", "one-device", "--mappings", "1000", "--output", str(path)]
+    subprocess.run([testkit, *arguments], check=True, capture_output=True)
+    out = command(path, "--format", format_).out
+    assert "\nthe device maps 62.5 MiB in all; no block is shared\n" in out
+    assert "1 devices" not in out
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown"])
+def test_no_devices(format_: str) -> None:
+    """A new pool. The captures show none, so the report is made by hand."""
+    with thinscope.open(FIXTURES / WALKTHROUGH) as pool:
+        overview, devices = Overview.of(pool, "new"), Devices.of(pool, "new")
+    totals = DeviceTotals(0, 0, 0, 0, 0)
+    overview = replace(overview, devices=totals, largest_devices=())
+    shown = "".join(render(overview, format_, Page()))
+    assert shown.endswith("\nthe pool has no devices\n")
+    shown = "".join(render(replace(devices, devices=()), format_, Page()))
+    assert "   0 devices\n" in shown or ", 0 devices\n" in shown
+
+
+def test_part_of_the_mappings(command: Run, golden: Golden) -> None:
+    ran = command("mappings", WALKTHROUGH, "--device", "2", "--device", "1", "--range", "5..700")
+    assert (ran.code, ran.err) == (0, "")
+    golden("mappings-part.txt", ran.out)

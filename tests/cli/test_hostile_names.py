@@ -1,0 +1,108 @@
+"""Names from outside cannot forge a line of output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import WALKTHROUGH
+from tests.conftest import FIXTURES
+from thinscope.report.printable import printable, utf8
+from thinscope.report.render import FORMATS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+NAMES = {
+    b"\x1b[31mred": r"\x1b[31mred",
+    b"two\nlines": r"two\x0alines",
+    b"no utf-8 \xff\xfe": r"no utf-8 \xff\xfe",
+    "right to left \u202e": rb"right to left \u202e",
+    "next line \x85": rb"next line \x85",
+    "line separator \u2028": rb"line separator \u2028",
+    b"bell\x07 tab\t delete\x7f": rb"bell\x07 tab\x09 delete\x7f",
+    "größe 尺寸": "größe 尺寸",
+    b"[bold]markup :smile:": rb"[bold]markup :smile:",
+    b"it's a name with blanks": rb"it's a name with blanks",
+}
+
+
+def as_text(name: str | bytes) -> str:
+    return os.fsdecode(name)
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items())
+def test_printable(name: str | bytes, shown: str | bytes) -> None:
+    assert printable(as_text(name)) == as_text(shown)
+    assert printable(as_text(shown)) == as_text(shown)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name_of_command", ["overview", "devices", "mappings"])
+def test_in_headers(process: Run, tmp_path: Path, name: str | bytes, name_of_command: str) -> None:
+    path = tmp_path / as_text(name)
+    shutil.copy(FIXTURES / WALKTHROUGH, path)
+    ran = process(name_of_command, path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0].startswith(printable(str(path)))
+    assert ran.out.replace("\n", "").replace(printable(str(path)), "").isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_errors(process: Run, tmp_path: Path, name: str | bytes) -> None:
+    path = tmp_path / as_text(name)
+    ran = process(path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"thinscope: {printable(str(path))}: no such file or directory\n"
+    path.write_bytes(bytes(4096))
+    ran = process(path)
+    message, _ = ran.err.splitlines()
+    assert message.startswith(f"thinscope: {printable(str(path))}: not thin metadata: ")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("name", NAMES)
+def test_in_every_format(process: Run, tmp_path: Path, name: str | bytes, format_: str) -> None:
+    path = tmp_path / as_text(name)
+    shutil.copy(FIXTURES / WALKTHROUGH, path)
+    ran = process(path, "--format", format_)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.replace("\n", "").isprintable()
+    if format_ == "json":
+        assert ran.out.isascii()
+        assert json.loads(ran.out)["source"] == utf8(str(path))
+
+
+def test_markdown_takes_names_for_text(process: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a|b *c* <d> `e`"
+    shutil.copy(FIXTURES / WALKTHROUGH, path)
+    ran = process(path, "--format", "markdown")
+    assert ran.out.splitlines()[0].endswith(r"a\|b \*c\* \<d\> \`e\`")
+
+
+def test_a_long_name_is_neither_cut_nor_wrapped(process: Run, tmp_path: Path) -> None:
+    path = tmp_path / ("long" * 40)
+    shutil.copy(FIXTURES / WALKTHROUGH, path)
+    first, second, *_ = process(path).out.splitlines()
+    assert first == str(path)
+    assert second == "64 KiB blocks   transaction 0   no findings"
+
+
+def test_a_terminal_that_lacks_the_letters(process: Run, tmp_path: Path) -> None:
+    path = tmp_path / "尺寸"
+    shutil.copy(FIXTURES / WALKTHROUGH, path)
+    ran = process(path, PYTHONIOENCODING="ascii")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0].startswith(f"{tmp_path}/\\u5c3a\\u5bf8")
+
+
+def test_arguments_in_usage_errors(process: Run) -> None:
+    ran = process("x", "--format", "\x1b[31m")
+    assert ran.code == 2
+    assert "\x1b" not in ran.err

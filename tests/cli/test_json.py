@@ -1,0 +1,113 @@
+"""JSON is a contract: docs/json.md names every key, and what is printed has no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.conftest import CHURN, NEEDS_CHECK, json_document
+from thinscope.cli.group import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.cli.conftest import Run
+
+DOCUMENT = json_document()
+ROW = re.compile(r"^\| `([a-z_.\[\]]+)` \| ([a-z ]+) \|", re.MULTILINE)
+
+TYPES = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "null": lambda value: value is None,
+    "object": lambda value: isinstance(value, dict),
+    "object of integers": lambda value: {*map(type, value.values())} <= {int},
+    "list of objects": lambda value: isinstance(value, list) and {*map(type, value)} <= {dict},
+    "list of integers": lambda value: isinstance(value, list) and {*map(type, value)} <= {int},
+}
+
+
+def documented(schema: str) -> dict[str, str]:
+    (section,) = (part for part in DOCUMENT.split("\n## ") if part.startswith(f"{schema}\n"))
+    rows = ROW.findall(section)
+    assert len(dict(rows)) == len(rows)
+    return dict(rows)
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every path with its value, members of objects and items of lists below."""
+    if path:
+        yield path, value
+    if isinstance(value, dict) and not path.endswith("numbers"):
+        for name, member in value.items():
+            yield from leaves(member, f"{path}.{name}" if path else name)
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict):
+                for name, member in item.items():
+                    yield from leaves(member, f"{path}[].{name}")
+
+
+def parent(path: str) -> str:
+    return path.rpartition(".")[0].removesuffix("[]")
+
+
+def check(report: dict[str, Any]) -> None:
+    """Every key is documented with its type, and every documented key is there."""
+    keys = documented(report["schema"])
+    found: dict[str, list[object]] = {}
+    for path, value in leaves(report):
+        found.setdefault(path, []).append(value)
+    assert found.keys() <= keys.keys()
+    for path, values in found.items():
+        for value in values:
+            assert any(TYPES[name](value) for name in keys[path].split(" or ")), (path, value)
+    for path in keys.keys() - found.keys():
+        # Only what lies in an absent object or an empty list may be missing.
+        assert all(not value for value in found[parent(path)]), path
+    for path, values in found.items():
+        if "[]." in path and "." not in path.partition("[].")[2]:
+            assert len(values) == len(report[path.partition("[]")[0]]), path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
+    report = json.loads(command(name, capture["metadata"], "--format", "json").out)
+    assert report["schema"] == f"thinscope.{name}/1"
+    check(report)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["overview", CHURN, "--metadata-snapshot"],
+        ["devices", CHURN, "--metadata-snapshot"],
+        ["mappings", CHURN, "--metadata-snapshot", "--device", "0", "--range", "7..9000"],
+        ["mappings", CHURN, "--range", "4000000000..5000000000"],
+    ],
+    ids=" ".join,
+)
+def test_contract_of_other_questions(command: Run, words: list[str]) -> None:
+    check(json.loads(command(*words, "--format", "json").out))
+
+
+def test_the_contract_is_strict(command: Run) -> None:
+    text = command(NEEDS_CHECK, "--format", "json").out
+    check(json.loads(text))
+    changes: list[Callable[[dict[str, Any]], object]] = [
+        lambda report: report.update(more=1),
+        lambda report: report["data"].update(more=1),
+        lambda report: report["data"].update(used="620"),
+        lambda report: report["data"].pop("used"),
+        lambda report: report.pop("notes"),
+        lambda report: report["findings"][0].pop("advice"),
+    ]
+    for change in changes:
+        report = json.loads(text)
+        change(report)
+        with pytest.raises((AssertionError, KeyError)):
+            check(report)

@@ -1,0 +1,58 @@
+"""What is loaded: help is quick, and each command takes what it needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import DOCKER, environment
+from tests.conftest import FIXTURES
+
+LAYOUT = {"rich"}
+FUTURE = {"construct", "lark"}
+HEAVY = {"difflib", "csv", "json", "zstandard", "numpy", "pyarrow", "polars", "pytest"}
+
+PROGRAM = """
+import json, os, sys
+from thinscope.cli import main
+sys.stdout = open(os.devnull, "w")
+main(sys.argv[1:])
+sys.stdout = sys.__stdout__
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=FIXTURES,
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], []], ids=["help", "version", "none"])
+def test_of_the_group(words: list[str]) -> None:
+    modules = loaded(*words)
+    assert not {name for name in modules if name.startswith("thinscope.report.render")}
+    assert not {name for name in modules if name.startswith("thinscope.cli.overview")}
+    assert not modules & (LAYOUT | FUTURE)
+
+
+@pytest.mark.parametrize("command", ["overview", "devices", "mappings"])
+def test_help_of_a_command(command: str) -> None:
+    modules = loaded(command, "--help")
+    assert not modules & (LAYOUT | FUTURE)
+    commands = {"overview", "devices", "mappings"}
+    assert {name for name in commands if f"thinscope.cli.{name}" in modules} == {command}
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "markdown"])
+def test_only_text_is_laid_out(format_: str) -> None:
+    assert not loaded(DOCKER, "--format", format_) & LAYOUT
+    assert loaded(DOCKER) >= LAYOUT
