@@ -11,7 +11,7 @@ FRESH   := target/stubs/thinscope/_core.pyi
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench stub clean
+.PHONY: demo test check bench golden stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
 	$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
@@ -34,6 +34,9 @@ check: $(VENV)/.built $(TESTKIT) ## what CI runs: format, lints, types, stub, te
 
 bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
 	$(BIN)/python tests/bench.py
+
+golden: $(VENV)/.built ## rewrite what the command line's tests compare with
+	THINSCOPE_GOLDEN=1 $(BIN)/python -m pytest --quiet tests/cli
 
 stub: $(VENV)/.built ## generate the stub of the compiled core from its doc comments
 	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs

@@ -9,6 +9,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 
 import pytest
+
 import thinscope
 from tests.oracle.reader import BLOCK, Image, Role
 

@@ -11,13 +11,12 @@ from thinscope import errors
 from thinscope._core import (
     CountRun,
     Mappings,
-    Recount,
     ReferenceCounts,
     Run,
     SpaceUsage,
     Superblock,
 )
-from thinscope.pool import Device, Pool, open  # noqa: A004 - the word that users know
+from thinscope.pool import Device, Pool, Recount, open  # noqa: A004 - the word that users know
 
 __all__ = [
     "CountRun",

@@ -12,7 +12,6 @@ __all__ = [
     "DeviceRecord",
     "Mappings",
     "Pool",
-    "Recount",
     "ReferenceCounts",
     "Run",
     "RunIterator",
@@ -168,13 +167,20 @@ class Pool:
         The mappings of one device, or of all, from virtual block `begin` up to but without `end`.
         """
     @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether what is read may be older than what the kernel wrote: the device refused to be
+        read around the page cache.
+        """
+    @property
     def metadata_space(self, /) -> SpaceUsage:
         """
         Usage of the metadata device.
         """
-    def recount(self, /) -> Recount:
+    def recount(self, /) -> tuple[dict[int, int], int, int]:
         """
-        Counts all mappings by reading each distinct node once.
+        Counts all mappings by reading each distinct node once: blocks mapped by device id,
+        distinct data blocks reached, distinct nodes.
         """
     def reference_counts(self, /, space: str) -> ReferenceCounts:
         """
@@ -184,30 +190,6 @@ class Pool:
     def superblock(self, /) -> Superblock:
         """
         The superblock of the view: the live one, or the metadata snapshot's copy.
-        """
-
-@final
-class Recount:
-    """
-    What all mappings add up to, counted by reading each distinct node of the trees once.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __repr__(self, /) -> str: ...
-    @property
-    def mapped_blocks(self, /) -> dict[int, int]:
-        """
-        Blocks that each device maps, by id.
-        """
-    @property
-    def nodes(self, /) -> int:
-        """
-        Distinct nodes of all mapping trees, in metadata blocks.
-        """
-    @property
-    def reached_blocks(self, /) -> int:
-        """
-        Distinct data blocks that the devices reach, in data blocks.
         """
 
 @final

@@ -16,9 +16,9 @@ from thinscope.errors import UnknownDevice
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from thinscope._core import Mappings, Recount, ReferenceCounts, Run, SpaceUsage, Superblock
+    from thinscope._core import Mappings, ReferenceCounts, Run, SpaceUsage, Superblock
 
-__all__ = ["Device", "Pool", "Progress", "open"]
+__all__ = ["Device", "Pool", "Progress", "Recount", "open"]
 
 Progress = Callable[[str, int, int], object]
 """Called with what is being done, steps done, and steps in all (0: not known)."""
@@ -59,7 +59,8 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         CorruptMetadata: The superblock breaks a rule of the format.
     """
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
+        # Messages are Unicode; bytes of a name that are none are shown as escapes.
+        name = os.fsencode(source).decode(errors="backslashreplace")
     elif isinstance(source, (bytes, bytearray, memoryview)):
         source, name = bytes(source), "<bytes>"
     elif callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None)):
@@ -153,7 +154,7 @@ class Pool:
         Raises:
             UnknownDevice: The pool has no such device.
         """
-        is_id = isinstance(who, int) or (who.isascii() and who.isdecimal())
+        is_id = isinstance(who, int) or (who.isascii() and who.isdecimal() and len(who) <= 8)  # noqa: PLR2004 - 24 bits
         device = self.devices.get(int(who)) if is_id else None
         if device is None:
             hint = "`thinscope devices` lists the devices"
@@ -161,14 +162,18 @@ class Pool:
             raise UnknownDevice(message, source=self.source, hint=hint, who=who)
         return device
 
-    def mappings(self) -> Mappings:
+    def mappings(self, begin: int = 0, end: int | None = None) -> Mappings:
         """Return all mappings as a table of runs, devices by ascending id.
 
         See `Device.mappings` for one device. Columns: ``device``, ``virtual_begin``,
         ``data_begin``, ``length``, ``time``; blocks and lengths in data blocks. A device that
         shares blocks with others has runs of its own for them.
+
+        Args:
+            begin: First virtual block, in data blocks.
+            end: One behind the last virtual block, or None for no limit.
         """
-        return self._core.mappings()
+        return self._core.mappings(None, begin, end)
 
     def recount(self) -> Recount:
         """Count all mappings, reading and checking each distinct node of the trees once.
@@ -176,7 +181,7 @@ class Pool:
         Raises:
             CorruptMetadata: A node breaks a rule of the format.
         """
-        return self._core.recount()
+        return Recount(*self._core.recount())
 
     def reference_counts(self, space: Literal["data", "metadata"]) -> ReferenceCounts:
         """Return the reference counts of a space of the live pool, as a table of runs.
@@ -206,6 +211,21 @@ class Pool:
         """Show the source, and whether it is open."""
         state = "closed " if self._open_core is None else ""
         return f"<{state}Pool {self.source!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What all mappings add up to, counted node by node.
+
+    Attributes:
+        mapped_blocks: Blocks that each device maps, in data blocks, by ascending id.
+        reached_blocks: Distinct data blocks that the devices reach.
+        nodes: Distinct nodes of all mapping trees, in metadata blocks.
+    """
+
+    mapped_blocks: Mapping[int, int]
+    reached_blocks: int
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)

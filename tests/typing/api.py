@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_type
 
@@ -20,7 +21,7 @@ def reads(path: Path, data: bytes) -> None:
         assert_type(pool.device("5").highest_block, int | None)
         assert_type([run.length for run in pool.mappings()], list[int])
         assert_type([run.count for run in pool.reference_counts("data")], list[int])
-        assert_type(pool.recount().mapped_blocks, dict[int, int])
+        assert_type(pool.recount().mapped_blocks, Mapping[int, int])
     thinscope.open(data)
     thinscope.open(io.BytesIO(data), progress=lambda phase, done, total: print(phase, done, total))
 

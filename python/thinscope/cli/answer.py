@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import thinscope
@@ -11,15 +9,14 @@ from thinscope.cli.failure import ExitCode
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.streams import tell
-from thinscope.errors import SourceChanged, ThinscopeError
+from thinscope.errors import SourceChanged
 from thinscope.report.render import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from thinscope import Pool
     from thinscope.cli.request import Request
-    from thinscope.pool import Progress
     from thinscope.report.render import Report
 
 __all__ = ["answer"]
@@ -58,35 +55,18 @@ def answer(request: Request, build: Callable[[Pool, str], Report]) -> ExitCode:
 def _answer_once(
     request: Request, build: Callable[[Pool, str], Report], output: Output
 ) -> ExitCode:
-    with ProgressBar() as progress, _open(request, progress) as pool:
+    with (
+        ProgressBar() as progress,
+        thinscope.open(
+            request.source,
+            metadata_snapshot=request.metadata_snapshot,
+            threads=request.threads,
+            progress=progress,
+        ) as pool,
+    ):
         report = build(pool, request.source)
         texts = render(report, request.format, output.page)
         output.write(texts, before=progress.close)
         if pool.may_be_stale:
             tell(_STALE)
     return ExitCode.NEEDS_ATTENTION if report.needs_attention else ExitCode.ANSWERED
-
-
-@contextmanager
-def _open(request: Request, progress: Progress) -> Iterator[Pool]:
-    source, descriptor = request.source, None
-    try:
-        source.encode()
-    except UnicodeEncodeError:
-        # The core takes names of Unicode only; what is open already has another one.
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
-        source = f"/dev/fd/{descriptor}"
-    try:
-        with thinscope.open(
-            source,
-            metadata_snapshot=request.metadata_snapshot,
-            threads=request.threads,
-            progress=progress,
-        ) as pool:
-            yield pool
-    except ThinscopeError as error:
-        error.source = error.source and request.source
-        raise
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)

@@ -151,11 +151,13 @@ class Mappings:
         """
         superblock = pool.superblock
         chosen = {device.id: device for device in map(pool.device, who)}
-        if not chosen and begin == 0 and end is None:
-            runs: Iterable[Run] = pool.mappings()
+        if chosen:
+            devices = (chosen[id_] for id_ in sorted(chosen))
+            runs: Iterable[Run] = chain.from_iterable(
+                device.mappings(begin, end) for device in devices
+            )
         else:
-            devices = [chosen[id_] for id_ in sorted(chosen)] or pool.devices.values()
-            runs = chain.from_iterable(device.mappings(begin, end) for device in devices)
+            runs = pool.mappings(begin, end)
         return cls(
             source=source,
             is_metadata_snapshot=pool.is_metadata_snapshot,

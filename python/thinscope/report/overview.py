@@ -202,7 +202,7 @@ class Overview:
         """Read and count all mappings of the pool."""
         superblock, live = pool.superblock, pool.live_superblock
         recount = pool.recount()
-        mapped = recount.mapped_blocks  # a new dictionary each time it is asked for
+        mapped = recount.mapped_blocks
         block_bytes = superblock.data_block_bytes
         data, metadata = Space.of(pool.data_space), Space.of(pool.metadata_space)
         devices = _device_totals(mapped, recount.reached_blocks, block_bytes)

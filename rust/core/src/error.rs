@@ -15,11 +15,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The source could not be opened at all.
-    #[error("{0}")]
+    #[error("{}", reason(.0))]
     Open(#[source] io::Error),
 
     /// A read of the source failed.
-    #[error("cannot read block {block} (offset {offset:#x}): {cause}")]
+    #[error("cannot read block {block} (offset {offset:#x}): {}", reason(.cause))]
     Read {
         /// The block at which the failed read begins.
         block: u64,
@@ -42,7 +42,7 @@ pub enum Error {
     Changed,
 
     /// A compressed source that cannot be unpacked, or unpacks to too much.
-    #[error("cannot unpack: {0}")]
+    #[error("cannot unpack: {}", reason(.0))]
     Unpack(#[source] io::Error),
 
     /// The source holds something else.
@@ -108,6 +108,16 @@ impl Error {
             | Self::Cancelled
             | Self::Threads(_) => None,
         }
+    }
+}
+
+/// The system's reason in words, without the number that Rust appends.
+#[must_use]
+pub fn reason(cause: &io::Error) -> String {
+    let text = cause.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
     }
 }
 

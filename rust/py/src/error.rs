@@ -2,12 +2,11 @@
 //!
 //! The classes are written in Python (`thinscope.errors`), where they are documented and typed.
 
-use std::io;
-
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 use thinscope_core::Error;
+use thinscope_core::error::reason;
 
 mod classes {
     pyo3::import_exception!(thinscope.errors, CorruptMetadata);
@@ -79,10 +78,4 @@ fn set_rule(fields: &Bound<'_, PyDict>, field: &str, expected: &str, found: &str
     fields.set_item("field", field)?;
     fields.set_item("expected", expected)?;
     fields.set_item("found", found)
-}
-
-/// The system's reason without the number that Rust appends.
-fn reason(cause: &io::Error) -> String {
-    let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -7,7 +7,6 @@ mod conduct;
 mod error;
 mod mappings;
 mod pool;
-mod recount;
 mod reference_counts;
 mod source;
 mod superblock;
@@ -20,8 +19,6 @@ mod _core {
     use super::mappings::{Mappings, Run, RunIterator};
     #[pymodule_export]
     use super::pool::{DeviceRecord, Pool};
-    #[pymodule_export]
-    use super::recount::Recount;
     #[pymodule_export]
     use super::reference_counts::{CountRun, CountRunIterator, ReferenceCounts};
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! The handle of an open pool, and the records of its devices.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
@@ -7,13 +8,13 @@ use pyo3::prelude::*;
 use thinscope_core::Pool as CorePool;
 use thinscope_core::btree::KeyRange;
 use thinscope_core::devices::Device as CoreDevice;
+use thinscope_core::recount::Recount;
 use thinscope_core::space_map::SpaceMap;
 use thinscope_core::superblock::View;
 use thinscope_core::units::{DeviceId, VirtualBlock};
 
 use crate::conduct::Conductor;
 use crate::mappings::{Mappings, Run};
-use crate::recount::Recount;
 use crate::reference_counts::ReferenceCounts;
 use crate::source::{FileObject, Source, memory};
 use crate::superblock::{SpaceUsage, Superblock};
@@ -169,10 +170,14 @@ impl Pool {
         Ok(highest.map(VirtualBlock::get))
     }
 
-    /// Counts all mappings by reading each distinct node once.
-    fn recount(&self, py: Python<'_>) -> PyResult<Recount> {
+    /// Counts all mappings by reading each distinct node once: blocks mapped by device id,
+    /// distinct data blocks reached, distinct nodes.
+    fn recount(&self, py: Python<'_>) -> PyResult<(BTreeMap<u32, u64>, u64, u64)> {
         let Handle { pool, conductor } = &*self.handle;
-        Ok(conductor.conduct(py, |watch| pool.recount(watch))?.into())
+        let Recount { mapped_blocks, reached_blocks, nodes } =
+            conductor.conduct(py, |watch| pool.recount(watch))?;
+        let by_id = mapped_blocks.into_iter().map(|(id, count)| (id.get(), count));
+        Ok((by_id.collect(), reached_blocks, nodes))
     }
 
     /// The reference counts of the data or the metadata space.
