@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use crate::btree::Tree;
-use crate::source::identify::Identity;
+use crate::identity::Identity;
 use crate::units::{BLOCK_SIZE, DeviceId, MetadataBlock, widen};
 
 /// Result with this crate's [`Error`].

@@ -17,6 +17,7 @@ pub mod checksum;
 pub mod devices;
 pub mod error;
 pub mod graph;
+pub mod identity;
 pub mod mappings;
 pub mod pool;
 pub mod raw;

@@ -165,11 +165,14 @@ mod tests {
         fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
             let (first, count) = (offset / 4096, buffer.len() / 4096);
             self.requests.lock().unwrap().push((first, count));
-            if self.bad.is_some_and(|bad| (first..first + widen(count)).contains(&bad)) {
+            if self
+                .bad
+                .is_some_and(|bad| (first..first.saturating_add(widen(count))).contains(&bad))
+            {
                 return Err(io::Error::other("bad block"));
             }
             for (at, block) in buffer.chunks_mut(4096).enumerate() {
-                block.fill(u8::try_from((first + widen(at)) % 251).unwrap());
+                block.fill(u8::try_from(first.saturating_add(widen(at)) % 251).unwrap());
             }
             Ok(())
         }

@@ -5,6 +5,7 @@
 
 mod conduct;
 mod error;
+mod handle;
 mod mappings;
 mod pool;
 mod reference_counts;

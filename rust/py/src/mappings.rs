@@ -12,7 +12,7 @@ use thinscope_core::mappings::{MappingStream, Run as CoreRun};
 use thinscope_core::units::DeviceId;
 use thinscope_core::watch::Watch;
 
-use crate::pool::Handle;
+use crate::handle::Handle;
 use crate::table::{Batches, Row, Rows, schema_capsule, stream_capsule};
 
 /// Mappings that are consecutive in virtual block and data block, and have one time.

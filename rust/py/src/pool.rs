@@ -14,6 +14,7 @@ use thinscope_core::superblock::View;
 use thinscope_core::units::{DeviceId, VirtualBlock};
 
 use crate::conduct::Conductor;
+use crate::handle::Handle;
 use crate::mappings::{Mappings, Run};
 use crate::reference_counts::ReferenceCounts;
 use crate::source::{FileObject, Source, memory};
@@ -21,13 +22,6 @@ use crate::superblock::{SpaceUsage, Superblock};
 
 /// Most threads that a question takes where the caller names no number.
 const DEFAULT_THREADS: usize = 8;
-
-/// A pool and what conducting its questions takes; shared with the tables made of it.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) pool: CorePool,
-    pub(crate) conductor: Conductor,
-}
 
 /// A device as the pool records it.
 #[pyclass(frozen, eq, get_all, module = "thinscope._core")]

@@ -10,7 +10,7 @@ use thinscope_core::Result;
 use thinscope_core::space_map::{CountRun as CoreRun, ReferenceCounts as CoreCounts, SpaceMap};
 use thinscope_core::watch::Watch;
 
-use crate::pool::Handle;
+use crate::handle::Handle;
 use crate::table::{Batches, Row, Rows, schema_capsule, stream_capsule};
 
 /// Neighbouring blocks with the same reference count.

@@ -14,7 +14,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyCapsule;
 
 use crate::conduct::Conductor;
-use crate::pool::Handle;
+use crate::handle::Handle;
 use thinscope_core::Result;
 use thinscope_core::watch::Watch;
 

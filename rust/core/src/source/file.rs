@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::{BlockSource, in_use};
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 
 /// Whether a source that another program holds may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl FileSource {
             return Self::open_device(path, sharing);
         }
         if !metadata.is_file() {
-            return Err(Error::NotThin(super::identify::Identity::NotAFile));
+            return Err(Error::NotThin(Identity::NotAFile));
         }
         if sharing == Sharing::Exclusive
             && let Some(device) = in_use::loop_device_over(path, Path::new("/sys/block"))
