@@ -85,7 +85,8 @@ impl Counts {
     #[must_use]
     pub fn end(&self) -> u64 {
         let last = |page: &Option<Box<[u8]>>| page.as_ref()?.iter().rposition(|count| *count > 0);
-        let found = self.pages.iter().enumerate().rev().find_map(|(n, page)| Some((n, last(page)?)));
+        let found =
+            self.pages.iter().enumerate().rev().find_map(|(n, page)| Some((n, last(page)?)));
         found.map_or(0, |(page, at)| page as u64 * BITMAP_ENTRIES + at as u64 + 1)
     }
 

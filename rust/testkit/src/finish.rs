@@ -126,12 +126,8 @@ impl Writer {
             let entry = self.put_bitmap(block, counts.page(bitmap))?;
             index.push((bitmap, entry));
         }
-        let bitmap_root = write_tree(
-            self,
-            Tree::DataIndex,
-            bitmaps,
-            index.into_iter().map(|(key, entry)| (key, zerocopy::transmute!(entry))),
-        )?;
+        let entries = index.into_iter().map(|(key, entry)| (key, zerocopy::transmute!(entry)));
+        let bitmap_root = write_tree::<16>(self, Tree::DataIndex, bitmaps, entries)?;
         let overflow_root = self.overflow(Tree::DataOverflow, &counts)?;
         Ok(self.space_map_root(blocks, counts.allocated(), bitmap_root, overflow_root))
     }
@@ -227,7 +223,8 @@ impl Writer {
             {
                 *byte = pairs(counts);
             }
-            free = counts.iter().filter(|count| **count == 0).count() as u32;
+            let used = counts.iter().map(|count| u32::from(*count > 0)).sum::<u32>();
+            free -= used;
             let found = counts.iter().position(|count| *count == 0);
             first_free = found.unwrap_or(counts.len()) as u32;
         }

@@ -44,7 +44,8 @@ impl Runs {
     #[must_use]
     pub fn new(options: RunOptions, seed: u64) -> Self {
         let areas = options.areas.clamp(1, options.mappings.max(1));
-        let bound = |at: u64| (u128::from(options.mappings) * u128::from(at) / u128::from(areas)) as u64;
+        let bound =
+            |at: u64| (u128::from(options.mappings) * u128::from(at) / u128::from(areas)) as u64;
         let areas = (0..areas).map(|at| (bound(at), bound(at + 1))).collect();
         let random = Random::new(seed).fork(2);
         Self { options, random, left: options.mappings, virtual_next: 0, areas }

@@ -170,12 +170,17 @@ fn finish(
     for root in &roots {
         writer.reference(*root);
     }
-    let tree = entries.iter().map(|entry| {
-        (u64::from(entry.answer.id), u64::from(entry.root).to_le_bytes())
-    });
+    let tree = entries
+        .iter()
+        .map(|entry| (u64::from(entry.answer.id), u64::from(entry.root).to_le_bytes()));
     let mapping = write_tree(&mut writer, Tree::TopLevel, count, tree)?;
     let records = entries.iter().map(|entry| {
-        let record = details(entry.answer.mapped_blocks, entry.transaction_id, entry.creation_time, entry.snapshotted_time);
+        let record = details(
+            entry.answer.mapped_blocks,
+            entry.transaction_id,
+            entry.creation_time,
+            entry.snapshotted_time,
+        );
         (u64::from(entry.answer.id), zerocopy::transmute!(record))
     });
     let details = write_tree::<24>(&mut writer, Tree::Details, count, records)?;

@@ -53,7 +53,8 @@ pub fn write_spine(writer: &mut Writer, mut edges: Vec<Edge>, fill: Fill) -> Res
         let mut above = Vec::with_capacity(edges.len() / fill.low as usize + 1);
         let mut rest = edges.as_slice();
         while !rest.is_empty() {
-            let (children, behind) = rest.split_at(fill.take(rest.len() as u64, &mut random) as usize);
+            let (children, behind) =
+                rest.split_at(fill.take(rest.len() as u64, &mut random) as usize);
             above.push(writer.add_internal(children)?);
             rest = behind;
         }

@@ -6,6 +6,7 @@
 //! origin copies it before it changes it, and changes all others in place.
 
 use std::io::Result;
+use std::mem::offset_of;
 
 use thinscope_core::raw::{NodeHeader, Page};
 
@@ -185,8 +186,10 @@ impl Builder<'_> {
         for height in 1..self.levels.len() {
             let (below, level) = (&self.levels[height - 1], &self.levels[height]);
             let mut above = Vec::new();
-            for group in replaced.chunk_by(|a, b| level.parent(a.at) == level.parent(b.at)) {
-                let at = level.parent(group[0].at);
+            for group in replaced
+                .chunk_by(|a, b| parent(&level.children, a.at) == parent(&level.children, b.at))
+            {
+                let at = parent(&level.children, group[0].at);
                 let begin = level.children[at];
                 let mut edges = below.edges[begin..level.children[at + 1]].to_vec();
                 for child in group {
@@ -254,10 +257,10 @@ impl Builder<'_> {
     ) -> Result<Vec<Replaced>> {
         let (lower, upper) = self.levels.split_at_mut(height);
         let (below, level) = (&lower[height - 1], &mut upper[0]);
-        let mut above = Vec::new();
-        for group in replaced.chunk_by(|a, b| level.parent(a.at) == level.parent(b.at)) {
-            let at = level.parent(group[0].at);
-            let edges = &below.edges[level.children[at]..level.children[at + 1]];
+        let (children, mut above) = (&level.children, Vec::new());
+        for group in replaced.chunk_by(|a, b| parent(children, a.at) == parent(children, b.at)) {
+            let at = parent(children, group[0].at);
+            let edges = &below.edges[children[at]..children[at + 1]];
             let old = level.edges[at].block;
             if std::mem::take(&mut level.shared[at]) {
                 let new = self.writer.add_internal(edges)?.block;
@@ -305,18 +308,16 @@ impl Builder<'_> {
     fn leaf(&mut self, at: usize) -> Result<(Vec<u64>, Vec<u64>)> {
         self.writer.read(self.levels[0].edges[at].block, &mut self.page)?;
         let (words, _) = self.page.bytes().as_chunks::<8>();
-        let count = words[size_of::<NodeHeader>() / 16] ;
-        let count = u64::from_le_bytes(count) as u32 as usize;
         let number = |word: &[u8; 8]| u64::from_le_bytes(*word);
+        // The lower half of this word; the upper one is max_entries.
+        let count = number(&words[offset_of!(NodeHeader, nr_entries) / 8]) as u32 as usize;
         let (keys, values) = words[HEADER / 8..].split_at(LEAF_CAPACITY);
         let keys = keys[..count].iter().map(number).collect();
         Ok((keys, values[..count].iter().map(number).collect()))
     }
 }
 
-impl Level {
-    /// The node of this level above a node of the level below.
-    fn parent(&self, child: usize) -> usize {
-        self.children.partition_point(|begin| *begin <= child) - 1
-    }
+/// The node above a child, given the first children of each and one more.
+fn parent(children: &[usize], child: usize) -> usize {
+    children.partition_point(|begin| *begin <= child) - 1
 }

@@ -1,0 +1,172 @@
+//! Healthy pools open, and every figure is the one that was built.
+
+use std::collections::BTreeMap;
+
+use thinscope_core::space_map::CountRun;
+use thinscope_core::superblock::View;
+
+use super::brute::Brute;
+use super::reading::{Reading, read};
+use crate::answers::{Answers, DeviceAnswer};
+use crate::fill::Fill;
+use crate::image::Image;
+use crate::shape::{Options, Shape, build};
+use crate::writer::Geometry;
+
+/// Small pools with high trees, and with all that is odd.
+fn odd(seed: u64) -> Options {
+    let fill = Fill { low: 2, high: 3 };
+    Options {
+        geometry: Geometry {
+            data_block_sectors: 384,
+            data_blocks: Some(70_000),
+            tree_fill: fill,
+            slack: true,
+            scatter: 40,
+            seed,
+            ..Geometry::default()
+        },
+        mappings: 700,
+        devices: 9,
+        changed: 20_000,
+        leaf_fill: Fill { low: 1, high: 5 },
+        node_fill: fill,
+        run: 4,
+        areas: 20,
+        loose_edges: true,
+        metadata_snapshot: true,
+        steps: 1000,
+        ..Options::default()
+    }
+}
+
+fn built(shape: Shape, options: &Options) -> (Vec<u8>, Answers) {
+    let (image, answers) = build(shape, options, Image::memory()).unwrap();
+    (image.into_bytes(), answers)
+}
+
+fn sums(reading: &Reading) -> Vec<DeviceAnswer> {
+    let recount = reading.recount.as_ref().unwrap();
+    let none = |(id, mapped): &(thinscope_core::units::DeviceId, u64)| DeviceAnswer {
+        id: id.get(),
+        mapped_blocks: *mapped,
+        data_block_sum: 0,
+        highest_block: None,
+    };
+    let mut devices: Vec<_> = recount.mapped_blocks.iter().map(none).collect();
+    for run in &reading.runs {
+        let device = devices.iter_mut().find(|device| device.id == run.device.get()).unwrap();
+        let data = run.data_begin.get();
+        device.data_block_sum += (data..data + run.length).sum::<u64>();
+        device.highest_block = Some(run.virtual_begin.get() + run.length - 1);
+    }
+    devices
+}
+
+fn expand(runs: &[CountRun]) -> BTreeMap<u64, u32> {
+    let counted = runs.iter().filter(|run| run.count > 0);
+    counted.flat_map(|run| (run.begin..run.begin + run.length).map(|at| (at, run.count))).collect()
+}
+
+fn check(shape: Shape, options: &Options) {
+    let (bytes, answers) = built(shape, options);
+    let reading = read(&bytes, View::Live, 2);
+    assert!(reading.errors.is_empty(), "{shape:?}: {:?}", reading.errors);
+    assert_eq!(sums(&reading), answers.devices, "{shape:?}");
+    let recount = reading.recount.as_ref().unwrap();
+    assert_eq!(recount.reached_blocks, answers.distinct_data_blocks, "{shape:?}");
+    if let Some(expected) = &answers.mappings_by_device {
+        let mut found: BTreeMap<u32, Vec<_>> =
+            answers.devices.iter().map(|device| (device.id, Vec::new())).collect();
+        for run in &reading.runs {
+            let mappings = (0..run.length).map(|at| {
+                (run.virtual_begin.get() + at, run.data_begin.get() + at, run.time.get())
+            });
+            found.entry(run.device.get()).or_default().extend(mappings);
+        }
+        assert_eq!(&found, expected, "{shape:?}");
+    }
+
+    let brute = Brute::count(&bytes);
+    assert_eq!(expand(&reading.counts[0]), brute.data, "{shape:?}");
+    assert_eq!(expand(&reading.counts[1]), brute.metadata, "{shape:?}");
+    assert_eq!(answers.data_used, brute.data.len() as u64, "{shape:?}");
+    assert_eq!(answers.metadata_used, brute.metadata.len() as u64, "{shape:?}");
+
+    if answers.metadata_snapshot.is_some() {
+        let held = read(&bytes, View::MetadataSnapshot, 2);
+        assert!(held.errors.is_empty(), "{shape:?}: {:?}", held.errors);
+        assert_eq!(sums(&held), answers.snapshot_devices, "{shape:?}");
+    }
+}
+
+#[test]
+fn every_shape_reads_as_it_was_built() {
+    for shape in Shape::ALL {
+        check(shape, &Options::default());
+        for seed in 0..4 {
+            check(shape, &odd(seed));
+        }
+    }
+}
+
+#[test]
+fn one_seed_gives_one_image() {
+    for shape in Shape::ALL {
+        assert_eq!(built(shape, &odd(3)), built(shape, &odd(3)), "{shape:?}");
+    }
+    assert_ne!(built(Shape::Churn, &odd(3)).0, built(Shape::Churn, &odd(4)).0);
+}
+
+#[test]
+fn a_file_has_the_same_bytes_as_memory() {
+    let path = std::env::temp_dir().join(format!("testkit-{}.bin", std::process::id()));
+    for shape in [Shape::SnapshotsShared, Shape::Churn] {
+        let (bytes, answers) = built(shape, &odd(5));
+        let (_, in_file) = build(shape, &odd(5), Image::create(&path).unwrap()).unwrap();
+        assert_eq!(answers, in_file);
+        assert!(bytes == std::fs::read(&path).unwrap(), "{shape:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn nodes_lie_at_two_depths() {
+    let (bytes, answers) = built(Shape::TwoDepths, &Options::default());
+    let brute = Brute::count(&bytes);
+    assert!(brute.depths.values().any(|depths| depths.len() > 1));
+    assert_eq!(answers.devices.len(), 3);
+}
+
+#[test]
+fn snapshots_share_roots_and_subtrees() {
+    let (bytes, answers) = built(Shape::SnapshotsShared, &odd(1));
+    assert!(answers.distinct_roots < answers.devices.len() as u64);
+    let (own, _) = built(Shape::SnapshotsOwnSpines, &odd(1));
+    let internal = |bytes: &[u8]| Brute::count(bytes).depths.len();
+    assert!(internal(&bytes) < internal(&own));
+}
+
+#[test]
+fn a_metadata_snapshot_alone_keeps_blocks() {
+    let (_, answers) = built(Shape::Small, &odd(2));
+    let keys =
+        |devices: &[DeviceAnswer]| devices.iter().map(|device| device.id).collect::<Vec<_>>();
+    assert_ne!(keys(&answers.devices), keys(&answers.snapshot_devices));
+    assert!(answers.data_used > answers.distinct_data_blocks);
+    let ids = keys(&answers.devices);
+    assert!(ids.contains(&0) && ids.contains(&0xff_ffff), "{ids:?}");
+    assert!(answers.devices.iter().any(|device| device.mapped_blocks == 0));
+}
+
+#[test]
+fn many_mappings_make_high_trees() {
+    let options = Options { mappings: 3_000_000, run: 1000, ..Options::default() };
+    let (bytes, answers) = built(Shape::OneDevice, &options);
+    let reading = read(&bytes, View::Live, 2);
+    assert!(reading.errors.is_empty(), "{:?}", reading.errors);
+    assert_eq!(reading.recount.unwrap().reached_blocks, answers.mappings);
+    let draft = crate::hostile::Draft::new(bytes);
+    let levels = draft.spine(thinscope_core::btree::Tree::Mapping).len();
+    assert!(levels >= 3, "{levels} levels");
+}

@@ -1,0 +1,151 @@
+//! Every pass of the reader over one image.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use thinscope_core::btree::KeyRange;
+use thinscope_core::mappings::Run;
+use thinscope_core::recount::Recount;
+use thinscope_core::source::MemorySource;
+use thinscope_core::space_map::{CountRun, SpaceMap};
+use thinscope_core::superblock::View;
+use thinscope_core::units::{DeviceId, VirtualBlock};
+use thinscope_core::watch::Watch;
+use thinscope_core::{Error, Pool};
+
+/// More runs, or batches of runs, than any pool of the tests has.
+const MOST_RUNS: usize = 1_000_000;
+
+/// What the passes gave; nothing where they ended in an error.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) recount: Option<Recount>,
+    pub(super) runs: Vec<Run>,
+    /// Of the data map, and of the metadata map.
+    pub(super) counts: [Vec<CountRun>; 2],
+    /// The pass that gives runs for ever.
+    endless: Option<String>,
+    /// Devices whose own passes all ended well.
+    devices: Vec<DeviceReading>,
+    /// With the name of the pass.
+    pub(super) errors: Vec<(String, Error)>,
+}
+
+/// What was read of one device alone.
+#[derive(Debug)]
+struct DeviceReading {
+    id: DeviceId,
+    highest: Option<u64>,
+    runs: Vec<Run>,
+}
+
+impl Reading {
+    /// Where two passes over the same mappings disagree: one ends in an error or counts otherwise.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        if let Some(pass) = &self.endless {
+            return Some(format!("{pass}: no end"));
+        }
+        let failed = |name: &str| self.errors.iter().any(|(pass, _)| pass == name);
+        if failed("recount") != failed("mappings") {
+            return Some("only one of recount and mappings ends in an error".to_owned());
+        }
+        let recount = self.recount.as_ref()?;
+        let mapped: u64 = recount.mapped_blocks.iter().map(|(_, mapped)| *mapped).sum();
+        let in_runs: u64 = self.runs.iter().map(|run| run.length).sum();
+        let data = self.runs.iter().flat_map(|run| {
+            let begin = run.data_begin.get();
+            begin..begin + run.length
+        });
+        let reached = data.collect::<HashSet<_>>().len() as u64;
+        let (counted, listed) = ((mapped, recount.reached_blocks), (in_runs, reached));
+        if counted != listed {
+            return Some(format!("recount {counted:?}, mappings {listed:?}"));
+        }
+        self.devices.iter().find_map(|device| {
+            let mut own = self.runs.iter().filter(|run| run.device == device.id);
+            if !own.clone().eq(&device.runs) {
+                return Some(format!(
+                    "device {}: its own runs differ from those of all",
+                    device.id
+                ));
+            }
+            let last = own.next_back().map(|run| run.virtual_begin.get() + (run.length - 1));
+            (last != device.highest).then(|| {
+                format!(
+                    "device {}: highest is {:?}, runs end at {last:?}",
+                    device.id, device.highest
+                )
+            })
+        })
+    }
+
+    fn note<T>(&mut self, pass: impl Into<String>, answer: thinscope_core::Result<T>) -> Option<T> {
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.errors.push((pass.into(), error));
+                None
+            }
+        }
+    }
+}
+
+/// Reads all that there is to read, on so many threads.
+pub(super) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
+    let mut reading = Reading::default();
+    let watch = Watch::new();
+    let source = Arc::new(MemorySource::new(bytes.to_vec()));
+    let opened = Pool::from_source(source, view, threads, &watch);
+    let Some(pool) = reading.note("open", opened) else { return reading };
+    reading.note("graph", pool.graph(&watch));
+    reading.recount = reading.note("recount", pool.recount(&watch));
+    reading.runs = runs(&mut reading, &pool, None, &watch);
+    for (at, map) in [SpaceMap::Data, SpaceMap::Metadata].into_iter().enumerate() {
+        reading.counts[at] = counts(&mut reading, &pool, map, &watch);
+    }
+    let devices = reading.note("devices", pool.devices(&watch));
+    for device in devices.iter().flat_map(|devices| devices.iter()) {
+        let id = device.id;
+        let before = reading.errors.len();
+        let highest = reading.note(format!("highest of {id}"), pool.highest_block(id, &watch));
+        let highest = highest.flatten();
+        for block in [0, highest.map_or(1, VirtualBlock::get), u64::MAX] {
+            let block = VirtualBlock::new(block);
+            reading.note(format!("lookup in {id}"), pool.lookup(id, block, &watch));
+        }
+        let runs = runs(&mut reading, &pool, Some(id), &watch);
+        if reading.errors.len() == before {
+            let highest = highest.map(VirtualBlock::get);
+            reading.devices.push(DeviceReading { id, highest, runs });
+        }
+    }
+    reading
+}
+
+fn runs(reading: &mut Reading, pool: &Pool, only: Option<DeviceId>, watch: &Watch) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let stream = pool.mappings(only, KeyRange::ALL, watch);
+    let pass = only.map_or("mappings".to_owned(), |id| format!("mappings of {id}"));
+    let Some(mut stream) = reading.note(&pass, stream) else { return runs };
+    let mut batches = 0;
+    while let Some(batch) = reading.note(&pass, stream.next_batch(watch)).flatten() {
+        runs.extend(batch);
+        batches += 1;
+        if runs.len() > MOST_RUNS || batches > MOST_RUNS {
+            reading.endless = Some(pass);
+            break;
+        }
+    }
+    runs
+}
+
+fn counts(reading: &mut Reading, pool: &Pool, map: SpaceMap, watch: &Watch) -> Vec<CountRun> {
+    let mut counts = Vec::new();
+    let name = format!("{map:?} counts");
+    let stream = pool.reference_counts(map, watch);
+    let Some(mut stream) = reading.note(&name, stream) else { return counts };
+    while let Some(batch) = reading.note(&name, stream.next_batch(watch)).flatten() {
+        counts.extend(batch);
+    }
+    counts
+}
