@@ -27,23 +27,25 @@ LIMIT = 512 << 20
 resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
 
 def ask(pool):
-    list(pool.devices)
-    recount = pool.recount()
-    assert set(recount.mapped_blocks) == set(pool.devices)
+    mapped = dict.fromkeys(pool.devices, 0)
+    highest = dict.fromkeys(pool.devices)
+    for run in pool.mappings():
+        mapped[run.device] += run.length
+        highest[run.device] = run.virtual_begin + run.length - 1
+    assert pool.recount().mapped_blocks == mapped
     for device in pool.devices.values():
-        device.highest_block, device.lookup(0), device.lookup(5)
-    for _ in pool.mappings():
-        pass
+        assert device.highest_block == highest[device.id]
+        assert sum(run.length for run in device.mappings()) == mapped[device.id]
+        device.lookup(0), device.lookup(5)
     for space in ("data", "metadata"):
         for _ in pool.reference_counts(space):
             pass
 
-def outcome(path, name):
+def outcome(path):
     try:
         with thinscope.open(path, threads=2) as pool:
             ask(pool)
-            # Another block size opens, but is told through the snapshot, whose copy differs.
-            if pool.superblock.metadata_snapshot and "superblock-data-block-size" not in name:
+            if pool.superblock.metadata_snapshot is not None:
                 ask(thinscope.open(path, threads=2, metadata_snapshot=True))
     except errors.CorruptMetadata:
         return "corrupt"
@@ -57,7 +59,7 @@ def outcome(path, name):
 
 for line in sys.stdin:
     start = time.monotonic()
-    found = outcome(*line.split())
+    found = outcome(line.rstrip())
     print(json.dumps([found, time.monotonic() - start]), flush=True)
 """
 
@@ -78,7 +80,7 @@ def test_every_recipe(testkit: str, recipes: list[list[str]], tmp_path: Path) ->
     wrong, slow = [], []
     for name, expected, what in recipes:
         subprocess.run([testkit, "hostile", name, "-o", path], check=True, capture_output=True)
-        worker.stdin.write(f"{path} {name}\n")
+        worker.stdin.write(f"{path}\n")
         worker.stdin.flush()
         answer = worker.stdout.readline()
         assert answer, f"the reader died of {name}: {what}"

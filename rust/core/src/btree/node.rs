@@ -145,14 +145,19 @@ impl<'a> Node<'a> {
         Some(KeyRange { first: self.keys.first()?.get(), last: self.keys.last()?.get() })
     }
 
-    /// Checks that the node's keys are within what the edge to it admits.
+    /// Checks that the node's keys are within what the edge to it admits. A node without keys is
+    /// an empty tree, and stands alone: a tree with other nodes has no empty ones.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt), naming the first or last key.
     pub fn check_range(&self, admitted: KeyRange) -> Result<()> {
         let Some(keys) = self.key_range() else {
-            return Ok(());
+            if admitted == KeyRange::ALL {
+                return Ok(());
+            }
+            let offset = offset_of!(NodeHeader, nr_entries);
+            return Err(self.place.corrupt("nr_entries", offset, "at least 1 beside others", 0));
         };
         let (at, key) = if keys.first < admitted.first {
             (0, keys.first)

@@ -127,8 +127,11 @@ impl Builder<'_> {
             let level = by_height.get(usize::from(height)).cloned().unwrap_or_default();
             let unknown = self.check_children(&level, height)?;
             let first_new = self.nodes.len();
-            self.read_nodes(unknown)?;
+            self.read_nodes(unknown.clone())?;
             let below = height.saturating_sub(1);
+            if let Some(leaf) = unknown.into_iter().find(|block| self.leaves.contains(*block)) {
+                return Err(two_heights(leaf, below, 0));
+            }
             for (at, node) in self.nodes.iter_mut().enumerate().skip(first_new) {
                 node.height = below;
                 if let Some(level) = by_height.get_mut(usize::from(below)) {

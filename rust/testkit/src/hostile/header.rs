@@ -49,10 +49,9 @@ impl Target {
         let blocknr = offset_of!(NodeHeader, blocknr);
         let capacity = self.capacity();
         let other = if self.is_leaf { INTERNAL_NODE } else { LEAF_NODE };
-        let emptied = if self.is_leaf { self.shortened() } else { Corrupt };
         let mut cases = vec![
             ("flags", flags, 4, u64::from(other), Corrupt),
-            ("nr-entries", entries, 4, 0, emptied),
+            ("nr-entries", entries, 4, 0, Corrupt),
             ("nr-entries", entries, 4, 1, self.shortened()),
             ("nr-entries", entries, 4, capacity + 1, Corrupt),
             ("max-entries", room, 4, 0, Corrupt),

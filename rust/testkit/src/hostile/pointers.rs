@@ -165,8 +165,8 @@ fn add_shapes(recipes: &mut Vec<Recipe>) {
     ));
     recipes.push(Recipe::new(
         "mapping-empty-leaf-252-times",
-        "a node points 252 times to one leaf without mappings: harmless",
-        Opens,
+        "a node points 252 times to one leaf without mappings",
+        Corrupt,
         |draft| {
             let leaf = u64::from(draft.add_leaf(&[]));
             let entries: Vec<_> = (0..252).map(|key| (key * 10, leaf)).collect();
