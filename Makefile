@@ -10,11 +10,12 @@ STUB    := python/thinscope/_core.pyi
 FRESH   := target/stubs/thinscope/_core.pyi
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 
 .PHONY: demo test check bench golden stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
-	$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
+	@$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
 
 test: $(VENV)/.built $(TESTKIT) ## all tests: the core's, then the package's
 	cargo test --profile ci --workspace --quiet
@@ -47,15 +48,18 @@ clean: ## everything that the other targets made
 	rm -rf $(VENV) target
 
 $(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --group dev
-	touch $@
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --upgrade pip
+	@$(BIN)/pip install --group dev
+	@touch $@
 
 $(VENV)/.built: $(VENV)/.ready $(RUST)
-	$(MATURIN) develop --quiet --locked --profile ci
-	touch $@
+	@echo "building thinscope (about a minute the first time)"
+	@$(MATURIN) develop --quiet --locked --profile ci
+	@touch $@
 
 $(TESTKIT): $(RUST)
-	cargo build --profile ci --quiet --package thinscope-testkit
-	touch $@
+	@echo "building the testkit"
+	@cargo build --locked --profile ci --quiet --package thinscope-testkit
+	@touch $@
