@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTKIT = ROOT / "target/ci/testkit"
 THINSCOPE = Path(sys.executable).with_name("thinscope")
 RUNS = 5
+LIMIT = 20  # seconds for one run
 
 POOLS = {
     "10 M mappings in one device": ["one-device", "--mappings", "10000000"],
@@ -56,16 +58,24 @@ def jobs(pool: Path) -> dict[str, list[str]]:
     return found
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Median seconds, and peak memory in MiB, of a command as a whole process."""
+def measure(command: list[str]) -> tuple[float, float] | None:
+    """Median seconds, and peak memory in MiB, of a command as a whole process.
+
+    None where one run takes longer than the limit.
+    """
     seconds, peak = [], 0.0
     for _ in range(RUNS):
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        killer = threading.Timer(LIMIT, process.kill)
+        killer.start()
         _, status, usage = os.wait4(process.pid, 0)
+        killer.cancel()
         seconds.append(time.perf_counter() - start)
+        if seconds[-1] >= LIMIT:
+            return None
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode > 1:
+        if process.returncode not in (0, 1):
             raise SystemExit(f"{command} ended with {process.returncode}")
         peak = max(peak, usage.ru_maxrss / 1024)
     return median(seconds), peak
@@ -84,7 +94,11 @@ def main() -> None:
             print(f"\n{title}: {pool.stat().st_blocks * 512 / 2**20:.0f} MiB of metadata")
             base = None
             for name, command in jobs(pool).items():
-                seconds, peak = measure(command)
+                measured = measure(command)
+                if measured is None:
+                    print(f"  {name:26} over {LIMIT} s")
+                    continue
+                seconds, peak = measured
                 base = base or seconds
                 ratio = seconds / base
                 print(f"  {name:26} {seconds:8.3f} s   x {ratio:6.2f}   peak {peak:6.0f} MiB")
