@@ -28,6 +28,7 @@ BASES = {
     errors.SourceError: (errors.ThinscopeError, OSError),
     errors.SourceInUse: (errors.SourceError,),
     errors.SourceChanged: (errors.SourceError,),
+    errors.NoMetadataSnapshot: (errors.ThinscopeError,),
     errors.NotThinMetadata: (errors.ThinscopeError, ValueError),
     errors.UnsupportedMetadata: (errors.ThinscopeError,),
     errors.CorruptMetadata: (errors.ThinscopeError,),
@@ -107,7 +108,7 @@ def test_core_raises_unknown_device(walkthrough: bytes) -> None:
 
 
 def test_no_metadata_snapshot(walkthrough: bytes) -> None:
-    with pytest.raises(errors.ThinscopeError, match="holds no metadata snapshot") as caught:
+    with pytest.raises(errors.NoMetadataSnapshot, match="holds no metadata snapshot") as caught:
         thinscope.open(walkthrough, metadata_snapshot=True)
     assert "reserve_metadata_snap" in (caught.value.hint or "")
 
@@ -115,3 +116,12 @@ def test_no_metadata_snapshot(walkthrough: bytes) -> None:
 def test_threads_must_be_at_least_one(walkthrough: bytes) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         thinscope.open(walkthrough, threads=0)
+
+
+@pytest.mark.parametrize(("space", "offset"), [("data", 72), ("metadata", 200)])
+def test_an_offset_is_that_of_the_field(space, offset: int, walkthrough: bytes) -> None:
+    allocated = struct.unpack_from("<Q", walkthrough, offset)[0]
+    pool = thinscope.open(patched(walkthrough, offset, "<Q", allocated + 1))
+    with pytest.raises(errors.CorruptMetadata, match="nr_allocated is") as caught:
+        list(pool.reference_counts(space))
+    assert (caught.value.block, caught.value.offset) == (0, offset)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -105,6 +108,111 @@ def test_threads_share_one_iterator(churn: bytes) -> None:
     with ThreadPoolExecutor(8) as executor:
         parts = list(executor.map(lambda _: list(shared), range(8)))
     assert sorted(repr(run) for part in parts for run in part) == expected
+
+
+def test_after_an_error_an_iterator_does_not_leave_a_hole(churn: bytes) -> None:
+    class Failing(io.BytesIO):
+        armed = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.armed:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    source = Failing(churn)
+    pool = thinscope.open(source)
+    pool.recount()
+    runs = iter(pool.mappings())
+    source.armed = True
+    with pytest.raises(thinscope.errors.SourceError):
+        next(runs)
+    source.armed = False
+    with pytest.raises(ValueError, match="read the table again"):
+        next(runs)
+    assert len(list(pool.mappings())) == len(list(thinscope.open(churn).mappings()))
+
+
+def test_an_iterator_is_not_entered_again_by_its_own_progress(walkthrough: bytes) -> None:
+    """It would wait for itself."""
+    seen = []
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            time.sleep(0.08)
+            return super().read(size)
+
+    def progress(phase: str, done: int, total: int) -> None:
+        if armed:
+            seen.append((phase, done, total))
+            next(runs)
+
+    armed = False
+    pool = thinscope.open(Slow(walkthrough), progress=progress)
+    runs = iter(pool.mappings())
+    armed = True
+    with pytest.raises(ValueError, match="iterator already executing"):
+        next(runs)
+    assert seen
+
+
+def test_a_signal_handler_that_asks_during_a_read_is_told(churn: bytes) -> None:
+    """The file object is in the middle of a read on the same thread."""
+    told = []
+
+    class Asking(io.BytesIO):
+        armed = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.armed:
+                self.armed = False
+                try:
+                    pool.recount()
+                except thinscope.errors.SourceError as error:
+                    told.append(error.message)
+            return super().read(size)
+
+    source = Asking(churn)
+    pool = thinscope.open(source)
+    source.armed = True
+    assert pool.recount().reached_blocks == 3725
+    assert len(told) == 1
+    assert "being read by this thread" in told[0]
+
+
+def test_progress_of_a_table_counts_leaves(ten_million: Path) -> None:
+    seen = []
+    pool = thinscope.open(ten_million, progress=lambda *at: seen.append(at))
+    for _ in pool.mappings():
+        pass
+    tables = [at for at in seen if at[0] == "reading mappings"]
+    assert all(0 <= done <= total for _, done, total in tables)
+
+
+def test_a_fork_in_the_middle_of_an_iteration(ten_million: Path) -> None:
+    runs = iter(thinscope.open(ten_million, threads=2).mappings())
+    begun = next(runs).length
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if begun + sum(run.length for run in runs) == 10_000_000 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert begun + sum(run.length for run in runs) == 10_000_000
+
+
+def test_no_thread_is_an_error(churn: bytes) -> None:
+    probe = """
+import resource, sys, thinscope
+image = sys.stdin.buffer.read()
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use, in_use))
+try:
+    thinscope.open(image)
+except thinscope.errors.ThinscopeError as error:
+    print(error.message)
+"""
+    command = [sys.executable, "-c", probe]
+    result = subprocess.run(command, input=churn, capture_output=True, check=True)
+    assert result.stdout.startswith(b"cannot start threads: ")
 
 
 def test_a_fork_asks_again(churn: bytes) -> None:

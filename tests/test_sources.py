@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import mmap
 import os
 import struct
 import subprocess
@@ -24,6 +25,33 @@ BLOCK = 4096
 def with_checksum(block: bytes, salt: int) -> bytes:
     """The block with the checksum that its kind must carry."""
     return struct.pack("<I", checksum(block, salt)) + block[4:]
+
+
+def choose_checksum(block: bytes, wanted: int, mask: int) -> bytes:
+    """The block with its last 64 bits, free in a superblock, so that the checksum is as wanted.
+
+    A CRC is linear: each bit adds its own share, and the right ones are found by elimination.
+    """
+
+    def with_last(last: int) -> bytes:
+        return block[:-8] + struct.pack("<Q", last)
+
+    base = checksum(with_last(0), 160774)
+    rows: dict[int, tuple[int, int]] = {}  # by highest bit: share, and the bits that make it
+
+    def reduce(share: int, bits: int) -> tuple[int, int]:
+        for high in sorted(rows, reverse=True):
+            if share >> high & 1:
+                share, bits = share ^ rows[high][0], bits ^ rows[high][1]
+        return share, bits
+
+    for bit in range(64):
+        share, bits = reduce((checksum(with_last(1 << bit), 160774) ^ base) & mask, 1 << bit)
+        if share:
+            rows[share.bit_length() - 1] = share, bits
+    rest, bits = reduce((base ^ wanted) & mask, 0)
+    assert rest == 0
+    return with_checksum(with_last(bits), 160774)
 
 
 def total(pool: thinscope.Pool) -> int:
@@ -64,6 +92,19 @@ class TestForms:
 
     def test_a_larger_file_is_normal(self, walkthrough: bytes) -> None:
         assert total(thinscope.open(walkthrough + b"\xff" * 12345)) == 1749
+
+    def test_a_mapped_file(self, churn: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "mapped.bin"
+        path.write_bytes(churn)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert total(thinscope.open(mapped)) == 25392
+
+    def test_a_checksum_that_looks_like_gzip(self, walkthrough: bytes) -> None:
+        """The first bytes of a superblock are its checksum, which can be anything."""
+        block = choose_checksum(walkthrough[:BLOCK], wanted=0x088B1F, mask=0xFFFFFF)
+        image = block + walkthrough[BLOCK:]
+        assert image[:3] == b"\x1f\x8b\x08"
+        assert total(thinscope.open(image)) == 1749
 
     def test_what_is_no_source(self) -> None:
         with pytest.raises(TypeError, match="a source is a path, bytes or a binary file object"):
@@ -245,13 +286,25 @@ class TestFailingReads:
             else:
                 assert pool.recount().reached_blocks == 620
 
-    def test_a_file_object_that_returns_text(self, walkthrough: bytes) -> None:
-        class Text(io.BytesIO):
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            (
+                lambda size: "x" * size,
+                r"read\(\) gave str, not bytes: open the file in binary mode",
+            ),
+            (lambda size: None, r"read\(\) gave NoneType, not bytes"),  # noqa: ARG005
+            (lambda size: b"x" * (size + 1), r"gave 4097 bytes"),
+            (lambda size: b"", "short read: 0 of 4096 bytes"),  # noqa: ARG005
+        ],
+    )
+    def test_file_objects_that_give_something_else(self, answer, message: str) -> None:
+        class Odd(io.BytesIO):
             def read(self, size=-1):
-                return "x" * size
+                return answer(size)
 
-        with pytest.raises(errors.SourceError):
-            thinscope.open(Text(walkthrough))
+        with pytest.raises(errors.SourceError, match=message):
+            thinscope.open(Odd(bytes(8192)))
 
 
 class TestLivePools:
@@ -286,6 +339,41 @@ class TestLivePools:
             file.write(with_checksum(bytes(block), 160774))
         with pytest.raises(errors.SourceChanged):
             snapshot.recount()
+
+    def test_growth_does_not_disturb_a_metadata_snapshot(
+        self, churn: bytes, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "live.bin"
+        path.write_bytes(churn)
+        snapshot = thinscope.open(path, metadata_snapshot=True)
+        block = bytearray(churn[:BLOCK])
+        struct.pack_into("<Q", block, 192, 8192)  # blocks of the metadata space map
+        with path.open("r+b") as file:
+            file.write(with_checksum(bytes(block), 160774))
+            file.truncate(8192 * BLOCK)
+        assert sum(snapshot.recount().mapped_blocks.values()) == 22878
+
+    def test_a_torn_superblock_is_a_change(self, churn: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "live.bin"
+        path.write_bytes(churn)
+        pools = [thinscope.open(path), thinscope.open(path, metadata_snapshot=True)]
+        with path.open("r+b") as file:
+            file.write(b"torn")
+        for pool in pools:
+            with pytest.raises(errors.SourceChanged):
+                pool.recount()
+
+    def test_a_stream_tells_damage_that_a_commit_made_as_a_change(
+        self, churn: bytes, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "live.bin"
+        path.write_bytes(churn)
+        runs = iter(thinscope.open(path).mappings())
+        with path.open("r+b") as file:
+            file.write(self.commit(churn, transaction=79))
+            file.write(b"\xff" * (len(churn) - BLOCK))
+        with pytest.raises(errors.SourceChanged):
+            list(runs)
 
     def test_damage_that_a_commit_made_is_a_change(self, churn: bytes, tmp_path: Path) -> None:
         path = tmp_path / "live.bin"

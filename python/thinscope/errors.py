@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "CorruptMetadata",
+    "NoMetadataSnapshot",
     "NotThinMetadata",
     "SourceChanged",
     "SourceError",
@@ -85,6 +86,10 @@ class SourceInUse(SourceError):
 
 class SourceChanged(SourceError):
     """The pool committed while it was read, so what was read is not one state. Open it again."""
+
+
+class NoMetadataSnapshot(ThinscopeError):
+    """The metadata snapshot was asked for, and the pool holds none."""
 
 
 class NotThinMetadata(ThinscopeError, ValueError):

@@ -44,7 +44,8 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
             position while the pool is used, and not closed.
         metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
             a pool that is in use.
-        threads: Threads that a long question may take; by default one a core, at most 8.
+        threads: Threads that a long question may take, at most 256; by default one a core, at
+            most 8.
         progress: Called about twenty times a second during long questions, with what is being
             done, steps done, and steps in all (0: not known). What it raises ends the question.
 
@@ -55,6 +56,7 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         OSError: The path cannot be opened (`FileNotFoundError`, `PermissionError`, ...).
         SourceError: A read failed; `SourceInUse` where another program holds the source.
         NotThinMetadata: The source holds something else, which the message names.
+        NoMetadataSnapshot: It was asked for, and the pool holds none.
         UnsupportedMetadata: A version or feature that is not known.
         CorruptMetadata: The superblock breaks a rule of the format.
     """

@@ -8,7 +8,8 @@ mod read;
 use std::fmt;
 
 pub use node::{KeyRange, Node};
-pub use read::{find, last_key, read_tree};
+pub(crate) use node::{key_offset, out_of_range};
+pub use read::{TreeWalk, find, last_key, read_tree};
 
 /// Most levels that a walk follows. The kernel's own deletion stack has this many
 /// (`MAX_SPINE_DEPTH`); trees of 4,161,600 nodes have three or four.

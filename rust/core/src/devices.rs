@@ -2,9 +2,9 @@
 
 use zerocopy::little_endian::U64;
 
-use crate::btree::{Node, Tree, read_tree};
+use crate::btree::{Node, Tree, key_offset, read_tree};
 use crate::error::{Place, Result, Structure};
-use crate::raw::{DeviceDetails, NodeHeader};
+use crate::raw::DeviceDetails;
 use crate::reader::Reader;
 use crate::superblock::Superblock;
 use crate::units::{DeviceId, MAX_DEVICE_ID, MetadataBlock, Time, low_u32};
@@ -98,13 +98,12 @@ fn missing(tree: Tree, root: MetadataBlock, id: DeviceId) -> crate::Error {
     let other = if tree == Tree::Details { Tree::TopLevel } else { Tree::Details };
     let place = Place { block: root, structure: Structure::Node(tree) };
     let expected = format!("an entry for device {id}, which the {other} has");
-    place.corrupt("device id", size_of::<NodeHeader>(), expected, "missing")
+    place.corrupt("device id", key_offset(0), expected, "missing")
 }
 
 fn device_id(node: &Node<'_>, at: usize, key: u64) -> Result<DeviceId> {
     if key > MAX_DEVICE_ID {
-        let offset = size_of::<NodeHeader>().saturating_add(at.saturating_mul(8));
-        return Err(node.place().corrupt("device id", offset, "at most 24 bits", key));
+        return Err(node.place().corrupt("device id", key_offset(at), "at most 24 bits", key));
     }
     Ok(DeviceId::new(low_u32(key)))
 }

@@ -88,12 +88,13 @@ impl Error {
         match self {
             Self::InUse { .. } => Some(
                 "make a metadata snapshot with `dmsetup message POOL 0 reserve_metadata_snap`, \
-                 read it with --metadata-snapshot, \
+                 read it with --metadata-snapshot (in Python: metadata_snapshot=True), \
                  then give it back with `dmsetup message POOL 0 release_metadata_snap`",
             ),
             Self::Changed => Some(
                 "the pool is live: make a metadata snapshot with `dmsetup message POOL 0 \
-                 reserve_metadata_snap` and read it with --metadata-snapshot",
+                 reserve_metadata_snap` and read it with --metadata-snapshot (in Python: \
+                 metadata_snapshot=True)",
             ),
             Self::NoMetadataSnapshot => Some(
                 "make one on the live pool with `dmsetup message POOL 0 reserve_metadata_snap`",

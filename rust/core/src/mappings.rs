@@ -16,7 +16,7 @@ use crate::btree::{self, KeyRange, Tree};
 use crate::error::Result;
 use crate::graph::{Graph, LeafCursor, LeafReader, NodeRef, threads, unpack};
 use crate::reader::Reader;
-use crate::units::{DataBlock, DeviceId, MetadataBlock, Time, VirtualBlock};
+use crate::units::{DataBlock, DeviceId, MetadataBlock, Time, VirtualBlock, widen};
 use crate::watch::Watch;
 
 /// Leaves in a window: about 4 MiB of metadata, at most 8 MiB of runs.
@@ -79,7 +79,9 @@ pub struct MappingStream {
     reader: Reader,
     data_blocks: u64,
     graph: Arc<Graph>,
-    threads: Option<ThreadPool>,
+    thread_count: usize,
+    /// Threads, with the process that started them: they do not survive a fork.
+    threads: Option<(u32, ThreadPool)>,
     devices: std::vec::IntoIter<(DeviceId, NodeRef)>,
     current: Option<(DeviceId, LeafCursor)>,
     range: KeyRange,
@@ -88,6 +90,8 @@ pub struct MappingStream {
     kept: HashMap<u32, Vec<Run>>,
     /// How many runs more may be kept.
     room: usize,
+    /// Leaves done, and in all where that is known.
+    progress: (u64, u64),
 }
 
 impl MappingStream {
@@ -99,24 +103,31 @@ impl MappingStream {
         thread_count: usize,
         only: Option<DeviceId>,
         range: KeyRange,
-    ) -> Result<Self> {
+    ) -> Self {
         let mut devices = graph.roots().to_vec();
         devices.retain(|(id, _)| only.is_none_or(|only| only == *id));
-        let threads = threads(thread_count, graph.leaves().len())?;
+        let visits = match range {
+            KeyRange::ALL => graph.sum_up(&vec![1; graph.leaves().len()]),
+            _ => Vec::new(),
+        };
+        let wanted = visits.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
+        let progress = (0, wanted.map(|(_, leaves)| leaves).sum());
         let room = if devices.len() > 1 { MAX_KEPT_RUNS } else { 0 };
         let devices = devices.into_iter();
-        Ok(Self {
+        Self {
             reader,
             data_blocks,
             graph,
-            threads,
+            thread_count,
+            threads: None,
             devices,
             current: None,
             range,
             pending: None,
             kept: HashMap::new(),
             room,
-        })
+            progress,
+        }
     }
 
     /// The next runs, about 32 Ki of them, or none at the end.
@@ -126,9 +137,12 @@ impl MappingStream {
     /// A read that fails, the first rule that is broken, or
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Run>>> {
+        let (done, total) = self.progress;
+        watch.begin("reading mappings", total);
+        watch.advance(done)?;
         let mut runs = Vec::new();
         while runs.len() < BATCH {
-            let window = self.next_window();
+            let window = self.next_window(watch)?;
             if window.is_empty() {
                 runs.extend(self.pending.take());
                 break;
@@ -149,6 +163,10 @@ impl MappingStream {
         positions.retain(|leaf| !self.kept.contains_key(leaf));
         positions.sort_unstable();
         positions.dedup();
+        // Those that are read count as they are read.
+        let known = window.len().saturating_sub(positions.len());
+        watch.advance(widen(known))?;
+        self.progress.0 = self.progress.0.saturating_add(widen(window.len()));
         let decoded = self.decode(&positions, watch)?;
 
         for (device, leaf) in window {
@@ -167,15 +185,17 @@ impl MappingStream {
     }
 
     fn keep(&mut self, positions: &[u32], decoded: Vec<Vec<Run>>) {
-        for (leaf, runs) in positions.iter().zip(decoded) {
-            let Some(room) = self.room.checked_sub(runs.len().saturating_add(1)) else { return };
+        for (leaf, mut runs) in positions.iter().zip(decoded) {
+            let size = runs.len().saturating_add(1);
+            let Some(room) = self.room.checked_sub(size) else { return };
             self.room = room;
+            runs.shrink_to_fit();
             self.kept.insert(*leaf, runs);
         }
     }
 
     /// The next leaves in key order, each with the device through which it is reached.
-    fn next_window(&mut self) -> Vec<(DeviceId, u32)> {
+    fn next_window(&mut self, watch: &Watch) -> Result<Vec<(DeviceId, u32)>> {
         let mut window = Vec::new();
         while window.len() < WINDOW {
             if let Some((id, cursor)) = &mut self.current
@@ -187,18 +207,25 @@ impl MappingStream {
             let Some((id, root)) = self.devices.next() else {
                 break;
             };
+            // A device may hold nothing of the range: there can be millions of those.
+            watch.advance(0)?;
             self.current = Some((id, LeafCursor::new(root, self.range)));
         }
-        window
+        Ok(window)
     }
 
     /// The runs of each leaf, as if they were device 0's.
-    fn decode(&self, positions: &[u32], watch: &Watch) -> Result<Vec<Vec<Run>>> {
+    fn decode(&mut self, positions: &[u32], watch: &Watch) -> Result<Vec<Vec<Run>>> {
+        let process = std::process::id();
+        if self.threads.as_ref().is_none_or(|(started_by, _)| *started_by != process) {
+            let threads = threads(self.thread_count, positions.len())?;
+            self.threads = threads.map(|threads| (process, threads));
+        }
         let leaves = LeafReader { reader: &self.reader, data_blocks: self.data_blocks, watch };
         let shares = leaves.gather(
             &self.graph,
             positions,
-            self.threads.as_ref(),
+            self.threads.as_ref().map(|(_, threads)| threads),
             |share| Vec::with_capacity(share.len()),
             |share, _, leaf| {
                 let mut runs: Vec<Run> = Vec::new();

@@ -14,11 +14,11 @@ use crate::mappings::{self, MappingStream, Run};
 use crate::raw::Page;
 use crate::reader::Reader;
 use crate::recount::{Recount, recount};
-use crate::source::identify::{first_block, identify};
-use crate::source::{BlockSource, FileSource, Sharing, unpacked};
+use crate::source::identify::{compression, first_block, identify};
+use crate::source::{BlockSource, FileSource, Sharing, unpack};
 use crate::space_map::{ReferenceCounts, SpaceMap};
-use crate::superblock::{SpaceMapRoot, Superblock, View, claims_to_be_thin};
-use crate::units::{BLOCK_BYTES, DeviceId, VirtualBlock};
+use crate::superblock::{SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
+use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock};
 use crate::watch::Watch;
 
 /// Blocks of a space: the data device, or the metadata device.
@@ -49,13 +49,14 @@ pub struct Pool {
     view: View,
     live: Superblock,
     superblock: Superblock,
-    /// Space maps of the live superblock: data, metadata.
-    space_maps: (SpaceMapRoot, SpaceMapRoot),
+    space_maps: SpaceMapRoots,
     /// The bytes that tell whether the pool has committed since: the superblock of the view.
     committed: Box<Page>,
     threads: usize,
     devices: Mutex<Option<Arc<[Device]>>>,
     graph: Mutex<Option<Arc<Graph>>>,
+    /// The graph of the one device that was asked for last.
+    last_device: Mutex<Option<(DeviceId, Arc<Graph>)>>,
 }
 
 impl Pool {
@@ -84,23 +85,32 @@ impl Pool {
         threads: usize,
         watch: &Watch,
     ) -> Result<Self> {
-        let source = unpacked(source, watch)?;
-        let page = first_block(&*source)?;
-        if source.len() < BLOCK_BYTES || !claims_to_be_thin(&page) {
-            return Err(Error::NotThin(identify(&*source)?));
+        let mut source = source;
+        let mut page = first_block(&*source)?;
+        // Asked first: the checksum that begins a superblock can look like any packed file.
+        if !claims_to_be_thin(&page)
+            && let Some(compression) = compression(&page)
+        {
+            source = Arc::new(unpack(source, compression, watch)?);
+            page = first_block(&*source)?;
         }
-        let live = Superblock::parse_live(&page, source.len())?;
-        let Some(space_maps) = live.space_maps else {
-            return Err(Error::NoMetadataSnapshot);
-        };
-        let reader = Reader::new(source, space_maps.1.blocks);
+        if source.len() < BLOCK_BYTES || !claims_to_be_thin(&page) {
+            return Err(Error::NotThin(identify(&page, source.len())));
+        }
+        let (live, space_maps) = Superblock::parse_live(&page, source.len())?;
+        let reader = Reader::new(source, space_maps.metadata.blocks);
         let (superblock, committed) = match view {
             View::Live => (live.clone(), page),
             View::MetadataSnapshot => {
                 let block = live.metadata_snapshot.ok_or(Error::NoMetadataSnapshot)?;
-                let mut page = Page::zeroed();
-                reader.read(block, &mut page)?;
-                (Superblock::parse_snapshot(&page, block, &live)?, page)
+                let mut copy = Page::zeroed();
+                reader.read(block, &mut copy)?;
+                let blocks = reader.blocks();
+                let superblock = Superblock::parse_snapshot(&copy, block, &live, blocks);
+                if superblock.is_err() && !still_holds(&reader, block)? {
+                    return Err(Error::Changed);
+                }
+                (superblock?, copy)
             }
         };
         Ok(Self {
@@ -113,6 +123,7 @@ impl Pool {
             threads,
             devices: Mutex::default(),
             graph: Mutex::default(),
+            last_device: Mutex::default(),
         })
     }
 
@@ -145,8 +156,8 @@ impl Pool {
     #[must_use]
     pub fn space(&self, map: SpaceMap) -> SpaceUsage {
         let (root, block_bytes) = match map {
-            SpaceMap::Data => (self.space_maps.0, self.superblock.data_block_bytes()),
-            SpaceMap::Metadata => (self.space_maps.1, BLOCK_BYTES),
+            SpaceMap::Data => (self.space_maps.data, self.superblock.data_block_bytes()),
+            SpaceMap::Metadata => (self.space_maps.metadata, BLOCK_BYTES),
         };
         let used = (self.view == View::Live).then_some(root.allocated);
         SpaceUsage { total: root.blocks, used, block_bytes }
@@ -202,18 +213,28 @@ impl Pool {
         watch: &Watch,
     ) -> Result<MappingStream> {
         let graph = match (only, known(&self.graph)) {
-            (_, Some(graph)) => graph,
-            (None, None) => self.graph(watch)?,
-            (Some(id), None) => {
-                let root = self.device(id, watch)?.root;
-                self.unchanged(Graph::build(&self.reader, &[(id, root)], watch)).map(Arc::new)?
+            (Some(id), known) => {
+                let device = self.device(id, watch)?;
+                known.map_or_else(|| self.device_graph(device, watch), Ok)?
             }
+            (None, Some(graph)) => graph,
+            (None, None) => self.graph(watch)?,
         };
-        if let Some(id) = only {
-            self.device(id, watch)?;
+        let (reader, data_blocks) = (self.reader.clone(), self.space_maps.data.blocks);
+        Ok(MappingStream::new(reader, data_blocks, graph, self.threads, only, range))
+    }
+
+    fn device_graph(&self, device: Device, watch: &Watch) -> Result<Arc<Graph>> {
+        if let Some((id, graph)) = known(&self.last_device)
+            && id == device.id
+        {
+            return Ok(graph);
         }
-        let (reader, data_blocks) = (self.reader.clone(), self.space_maps.0.blocks);
-        MappingStream::new(reader, data_blocks, graph, self.threads, only, range)
+        let graph = Graph::build(&self.reader, &[(device.id, device.root)], watch);
+        let graph = self.unchanged(graph).map(Arc::new)?;
+        let mut last = self.last_device.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((device.id, Arc::clone(&graph)));
+        Ok(graph)
     }
 
     /// Where a virtual block of a device lies, as a run of one block.
@@ -223,7 +244,7 @@ impl Pool {
     /// [`Error::UnknownDevice`], else as [`devices`](Self::devices).
     pub fn lookup(&self, id: DeviceId, block: VirtualBlock, watch: &Watch) -> Result<Option<Run>> {
         let root = self.device(id, watch)?.root;
-        let found = mappings::lookup(&self.reader, root, block, self.space_maps.0.blocks);
+        let found = mappings::lookup(&self.reader, root, block, self.space_maps.data.blocks);
         Ok(self.unchanged(found)?.map(|(data_begin, time)| Run {
             device: id,
             virtual_begin: block,
@@ -251,7 +272,7 @@ impl Pool {
     /// As [`devices`](Self::devices).
     pub fn recount(&self, watch: &Watch) -> Result<Recount> {
         let graph = self.graph(watch)?;
-        let data_blocks = self.space_maps.0.blocks;
+        let data_blocks = self.space_maps.data.blocks;
         self.unchanged(recount(&self.reader, data_blocks, &graph, self.threads, watch))
     }
 
@@ -262,8 +283,8 @@ impl Pool {
     /// A read that fails, or the first rule that is broken.
     pub fn reference_counts(&self, map: SpaceMap, watch: &Watch) -> Result<ReferenceCounts> {
         let root = match map {
-            SpaceMap::Data => self.space_maps.0,
-            SpaceMap::Metadata => self.space_maps.1,
+            SpaceMap::Data => self.space_maps.data,
+            SpaceMap::Metadata => self.space_maps.metadata,
         };
         self.unchanged(ReferenceCounts::open(&self.reader, map, &self.live, root, watch))
     }
@@ -279,21 +300,23 @@ impl Pool {
         if !self.reader.source().can_change() {
             return Ok(());
         }
-        let mut page = Page::zeroed();
-        if self.view == View::MetadataSnapshot {
-            // The live superblock goes on; what must stay is the held root and its block.
-            self.reader.read(self.live.block, &mut page)?;
-            let live = Superblock::parse_live(&page, self.reader.source().len())?;
-            if live.metadata_snapshot != self.live.metadata_snapshot {
-                return Err(Error::Changed);
-            }
+        // The live superblock goes on; what must stay is the held root and its block.
+        if self.view == View::MetadataSnapshot && !still_holds(&self.reader, self.superblock.block)?
+        {
+            return Err(Error::Changed);
         }
+        let mut page = Page::zeroed();
         self.reader.read(self.superblock.block, &mut page)?;
         if page.bytes() == self.committed.bytes() { Ok(()) } else { Err(Error::Changed) }
     }
 
-    /// The answer, unless the pool has changed: then an error that it made is not damage.
-    fn unchanged<T>(&self, answer: Result<T>) -> Result<T> {
+    /// The answer, unless the pool has changed: then an error that it made is not damage. For
+    /// the batches of a stream; other answers have been through it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Changed`], [`Error::Read`], or the answer's own.
+    pub fn unchanged<T>(&self, answer: Result<T>) -> Result<T> {
         match (answer, self.check_unchanged()) {
             (Ok(_) | Err(Error::Corrupt(_)), Err(changed)) => Err(changed),
             (answer, _) => answer,
@@ -310,6 +333,14 @@ fn once<T: Clone>(slot: &Mutex<Option<T>>, ask: impl FnOnce() -> Result<T>) -> R
     let answer = ask()?;
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(slot.get_or_insert(answer).clone())
+}
+
+/// Whether block 0 still names this block as the metadata snapshot. A block that is torn, since
+/// it is being written, does not.
+fn still_holds(reader: &Reader, block: MetadataBlock) -> Result<bool> {
+    let mut page = Page::zeroed();
+    reader.read(MetadataBlock::new(0), &mut page)?;
+    Ok(held_root(&page) == Some(u64::from(block.get())))
 }
 
 /// What a slot holds.

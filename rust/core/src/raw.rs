@@ -34,7 +34,7 @@ impl Page {
     /// Room for `count` blocks, zeroed, contiguous and aligned.
     #[must_use]
     pub fn many(count: usize) -> Vec<Self> {
-        Self::new_vec_zeroed(count).unwrap_or_default()
+        Self::new_vec_zeroed(count).unwrap_or_else(|_| vec![Self([0; BLOCK_SIZE]); count])
     }
 
     /// All bytes of the block.

@@ -8,7 +8,7 @@ use zerocopy::IntoBytes;
 use crate::error::{Error, Result};
 use crate::raw::Page;
 use crate::source::BlockSource;
-use crate::units::{MAX_METADATA_BLOCKS, MetadataBlock, low_u32, widen};
+use crate::units::{self, MAX_METADATA_BLOCKS, MetadataBlock, widen};
 use crate::watch::Watch;
 
 /// Most blocks read at once: 512 KiB.
@@ -44,14 +44,10 @@ impl Reader {
         self.blocks
     }
 
-    /// A pointer found on disk, if it names a block that can be pointed at: not the superblock,
-    /// not beyond the end.
+    /// A pointer found on disk, if it names a block of these; see [`units::pointer`].
     #[must_use]
     pub const fn pointer(&self, block: u64) -> Option<MetadataBlock> {
-        if block == 0 || block >= self.blocks {
-            return None;
-        }
-        Some(MetadataBlock::new(low_u32(block)))
+        units::pointer(block, self.blocks)
     }
 
     /// What [`pointer`](Self::pointer) asks for, in words.

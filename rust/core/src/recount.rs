@@ -22,7 +22,7 @@ pub struct Recount {
 /// Reads every distinct leaf once, in disk order, and counts.
 ///
 /// Memory: 8 bytes a leaf, and for the distinct data blocks one bit a block of the data device
-/// or 8 bytes a mapping, whichever is less.
+/// or, where that is more, up to 16 bytes a mapping.
 ///
 /// # Errors
 ///

@@ -10,15 +10,11 @@ mod spool;
 
 use std::fmt::Debug;
 use std::io;
-use std::sync::Arc;
 
 pub use callback::{CallbackSource, ReadRequest};
 pub use file::{FileSource, Sharing};
 pub use memory::MemorySource;
 pub use spool::{MAX_UNPACKED_BYTES, unpack};
-
-use crate::error::Result;
-use crate::watch::Watch;
 
 /// Bytes at any offset, from any thread.
 pub trait BlockSource: Debug + Send + Sync {
@@ -44,18 +40,5 @@ pub trait BlockSource: Debug + Send + Sync {
     /// cache, below which the device mapper writes.
     fn may_be_stale(&self) -> bool {
         false
-    }
-}
-
-/// Unpacks a source that is gzip or zstd; returns any other as it is.
-///
-/// # Errors
-///
-/// [`Error::Unpack`](crate::Error::Unpack) for a broken or too large archive,
-/// [`Error::Cancelled`](crate::Error::Cancelled).
-pub fn unpacked(source: Arc<dyn BlockSource>, watch: &Watch) -> Result<Arc<dyn BlockSource>> {
-    match identify::compression(&*source)? {
-        Some(compression) => Ok(Arc::new(unpack(source, compression, watch)?)),
-        None => Ok(source),
     }
 }

@@ -3,19 +3,21 @@
 //! Two bits a block in bitmaps; 3 means that the count stands in the overflow tree. The data
 //! map finds its bitmaps through a tree, the metadata map through one index block.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::mem::offset_of;
 
 use zerocopy::FromBytes;
 use zerocopy::little_endian::U32;
 
-use crate::btree::{Tree, read_tree};
+use crate::btree::{Tree, TreeWalk, key_offset, read_tree};
 use crate::checksum::{BlockKind, checksum};
 use crate::error::{Error, Place, Result, Structure};
-use crate::raw::{BITMAP_ENTRIES, BitmapHeader, IndexBlock, IndexEntry, Page};
+use crate::raw::{
+    self, BITMAP_ENTRIES, BitmapHeader, IndexBlock, IndexEntry, Page, SuperblockDisk,
+};
 use crate::reader::Reader;
 use crate::superblock::{SpaceMapRoot, Superblock};
-use crate::units::{MetadataBlock, widen};
+use crate::units::{MetadataBlock, index_u64, widen};
 use crate::watch::Watch;
 
 /// The two space maps of a pool.
@@ -46,7 +48,7 @@ const BATCH: usize = 16;
 
 /// Streams the reference counts of a space map in the order of the blocks.
 ///
-/// Memory: 4 bytes a bitmap, 16 bytes an entry of the overflow tree, one batch of runs.
+/// Memory: 4 bytes a bitmap, 12 bytes a node of the overflow tree, one batch of runs.
 #[derive(Debug)]
 pub struct ReferenceCounts {
     reader: Reader,
@@ -54,7 +56,7 @@ pub struct ReferenceCounts {
     superblock: MetadataBlock,
     root: SpaceMapRoot,
     bitmaps: std::vec::IntoIter<MetadataBlock>,
-    overflow: std::iter::Peekable<std::vec::IntoIter<(u64, u32)>>,
+    overflow: Overflow,
     /// First block that was not counted yet.
     next: u64,
     allocated: u64,
@@ -83,17 +85,7 @@ impl ReferenceCounts {
             SpaceMap::Data => Tree::DataOverflow,
             SpaceMap::Metadata => Tree::MetadataOverflow,
         };
-        let mut overflow = Vec::new();
-        read_tree(reader, tree, root.overflow, watch, |node| {
-            for (at, (key, count)) in node.keys().iter().zip(node.values::<U32>()).enumerate() {
-                if count.get() < OVERFLOW {
-                    let offset = node.value_offset(at);
-                    return Err(node.place().corrupt("count", offset, "at least 3", count));
-                }
-                overflow.push((key.get(), count.get()));
-            }
-            Ok(())
-        })?;
+        let overflow = Overflow::new(tree, root.overflow);
         watch.begin("reading the space map", widen(bitmaps.len()));
         Ok(Self {
             reader: reader.clone(),
@@ -101,7 +93,7 @@ impl ReferenceCounts {
             superblock: superblock.block,
             root,
             bitmaps: bitmaps.into_iter(),
-            overflow: overflow.into_iter().peekable(),
+            overflow,
             next: 0,
             allocated: 0,
             pending: None,
@@ -121,12 +113,12 @@ impl ReferenceCounts {
         for block in batch {
             watch.advance(1)?;
             self.reader.read(block, &mut page)?;
-            self.read_bitmap(&page, block, &mut runs)?;
+            self.read_bitmap(&page, block, &mut runs, watch)?;
         }
         if self.bitmaps.len() == 0
             && let Some(last) = self.pending.take()
         {
-            self.check_end()?;
+            self.check_end(watch)?;
             runs.push(last);
         }
         Ok(if runs.is_empty() && self.bitmaps.len() == 0 { None } else { Some(runs) })
@@ -137,6 +129,7 @@ impl ReferenceCounts {
         page: &Page,
         block: MetadataBlock,
         runs: &mut Vec<CountRun>,
+        watch: &Watch,
     ) -> Result<()> {
         let structure = match self.map {
             SpaceMap::Data => Structure::DataBitmap,
@@ -168,31 +161,12 @@ impl ReferenceCounts {
                     0 => 0,
                     2 => 1,
                     1 => 2,
-                    _ => self.overflow_count(place)?,
+                    _ => self.overflow.count(&self.reader, self.next, place, watch)?,
                 };
                 self.push(CountRun { begin: self.next, length: 1, count }, runs);
             }
         }
         Ok(())
-    }
-
-    fn overflow_count(&mut self, place: Place) -> Result<u32> {
-        let next = self.next;
-        match self.overflow.next_if(|(block, _)| *block == next) {
-            Some((_, count)) => Ok(count),
-            None => Err(self.stray_overflow(place)),
-        }
-    }
-
-    /// Bitmap and overflow tree tell different blocks to have a count above two.
-    fn stray_overflow(&mut self, place: Place) -> Error {
-        let told = match self.overflow.peek() {
-            Some((block, _)) => format!("its next entry for block {block}"),
-            None => "no more entries".to_owned(),
-        };
-        let offset = size_of::<BitmapHeader>();
-        let expected = format!("an entry of the overflow tree for block {}", self.next);
-        place.corrupt("count", offset, expected, told)
     }
 
     fn push(&mut self, run: CountRun, runs: &mut Vec<CountRun>) {
@@ -208,23 +182,97 @@ impl ReferenceCounts {
         }
     }
 
-    fn check_end(&mut self) -> Result<()> {
-        let (structure, tree) = match self.map {
-            SpaceMap::Data => (Structure::DataSpaceMapRoot, Tree::DataOverflow),
-            SpaceMap::Metadata => (Structure::MetadataSpaceMapRoot, Tree::MetadataOverflow),
-        };
-        if let Some((block, _)) = self.overflow.peek() {
-            let place = Place { block: self.root.overflow, structure: Structure::Node(tree) };
-            let expected = "only blocks of which the bitmap says so";
-            return Err(place.corrupt("key", size_of::<crate::raw::NodeHeader>(), expected, block));
-        }
+    fn check_end(&mut self, watch: &Watch) -> Result<()> {
+        self.overflow.check_end(&self.reader, watch)?;
         if self.allocated != self.root.allocated {
+            let (structure, root) = match self.map {
+                SpaceMap::Data => {
+                    (Structure::DataSpaceMapRoot, offset_of!(SuperblockDisk, data_space_map_root))
+                }
+                SpaceMap::Metadata => (
+                    Structure::MetadataSpaceMapRoot,
+                    offset_of!(SuperblockDisk, metadata_space_map_root),
+                ),
+            };
             let place = Place { block: self.superblock, structure };
             let expected = format!("{}, as the bitmaps say", self.allocated);
-            let offset = offset_of!(crate::raw::SpaceMapRoot, nr_allocated);
+            let offset = root.saturating_add(offset_of!(raw::SpaceMapRoot, nr_allocated));
             return Err(place.corrupt("nr_allocated", offset, expected, self.root.allocated));
         }
         Ok(())
+    }
+}
+
+/// An entry of the overflow tree, with its place for errors.
+#[derive(Clone, Copy, Debug)]
+struct OverflowEntry {
+    block: u64,
+    count: u32,
+    place: Place,
+    key_offset: usize,
+}
+
+/// The overflow tree, read along with the bitmaps: its entries are the blocks, in order, of
+/// which the bitmaps say 3.
+#[derive(Debug)]
+struct Overflow {
+    walk: TreeWalk,
+    page: Box<Page>,
+    entries: VecDeque<OverflowEntry>,
+}
+
+impl Overflow {
+    fn new(tree: Tree, root: MetadataBlock) -> Self {
+        let walk = TreeWalk::new(tree, root);
+        Self { walk, page: Page::zeroed(), entries: VecDeque::new() }
+    }
+
+    /// The next entry, reading the next leaf where the last one is used up.
+    fn next(&mut self, reader: &Reader, watch: &Watch) -> Result<Option<OverflowEntry>> {
+        while self.entries.is_empty() {
+            let leaf = self.walk.next_leaf(reader, watch, &mut self.page)?;
+            let Some(leaf) = leaf else { return Ok(None) };
+            for (at, (key, count)) in leaf.keys().iter().zip(leaf.values::<U32>()).enumerate() {
+                let (place, count) = (leaf.place(), count.get());
+                if count < OVERFLOW {
+                    let offset = leaf.value_offset(at);
+                    return Err(place.corrupt("count", offset, "at least 3", count));
+                }
+                let (block, key_offset) = (key.get(), key_offset(at));
+                self.entries.push_back(OverflowEntry { block, count, place, key_offset });
+            }
+        }
+        Ok(self.entries.pop_front())
+    }
+
+    /// The count of a block of which the bitmap at `place` says 3.
+    fn count(&mut self, reader: &Reader, block: u64, place: Place, watch: &Watch) -> Result<u32> {
+        match self.next(reader, watch)? {
+            Some(entry) if entry.block == block => Ok(entry.count),
+            Some(entry) if entry.block < block => Err(entry.stray()),
+            _ => {
+                let byte = index_u64(block % BITMAP_ENTRIES / 4);
+                let offset = size_of::<BitmapHeader>().saturating_add(byte);
+                let expected = format!("an entry for block {block} in the overflow tree");
+                Err(place.corrupt("count above two", offset, expected, "without one"))
+            }
+        }
+    }
+
+    /// Checks that no entry is left.
+    fn check_end(&mut self, reader: &Reader, watch: &Watch) -> Result<()> {
+        match self.next(reader, watch)? {
+            Some(entry) => Err(entry.stray()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl OverflowEntry {
+    /// An entry for a block of which the bitmap does not say 3.
+    fn stray(self) -> Error {
+        let expected = "only blocks of which the bitmap says so";
+        self.place.corrupt("key", self.key_offset, expected, self.block)
     }
 }
 
@@ -236,8 +284,7 @@ fn data_index(reader: &Reader, root: SpaceMapRoot, watch: &Watch) -> Result<Vec<
         for (at, (key, entry)) in entries {
             let expected = widen(bitmaps.blocks.len());
             if key.get() != expected {
-                let offset = node.value_offset(at);
-                return Err(node.place().corrupt("key", offset, expected, key));
+                return Err(node.place().corrupt("key", key_offset(at), expected, key));
             }
             bitmaps.push(reader, node.place(), node.value_offset(at), entry)?;
         }

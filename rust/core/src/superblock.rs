@@ -10,7 +10,7 @@ use zerocopy::FromBytes;
 use crate::checksum::{BlockKind, checksum};
 use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{self, Page, SuperblockDisk};
-use crate::units::{BLOCK_BYTES, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, low_u32};
+use crate::units::{BLOCK_BYTES, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, pointer};
 
 /// Smallest data block, in sectors (64 KiB); every block size is a multiple of it.
 pub const MIN_DATA_BLOCK_SECTORS: u32 = 128;
@@ -46,6 +46,15 @@ pub struct SpaceMapRoot {
     pub overflow: MetadataBlock,
 }
 
+/// The roots of both space maps; only the live superblock has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceMapRoots {
+    /// Counts data blocks.
+    pub data: SpaceMapRoot,
+    /// Counts metadata blocks.
+    pub metadata: SpaceMapRoot,
+}
+
 /// A checked superblock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
@@ -63,8 +72,6 @@ pub struct Superblock {
     pub transaction_id: u64,
     /// Where the metadata snapshot lies, if one is held (`held_root`).
     pub metadata_snapshot: Option<MetadataBlock>,
-    /// Both space maps: data, metadata. A metadata snapshot has none.
-    pub space_maps: Option<(SpaceMapRoot, SpaceMapRoot)>,
     /// Root of the top-level tree (`data_mapping_root`).
     pub mapping_root: MetadataBlock,
     /// Root of the details tree (`device_details_root`).
@@ -90,13 +97,14 @@ impl Superblock {
         u64::from(self.data_block_sectors).saturating_mul(SECTOR_SIZE)
     }
 
-    /// Reads the live superblock from block 0 of a source of `source_bytes`.
+    /// Reads the live superblock, with the space maps, from block 0 of a source of
+    /// `source_bytes`.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] for a version or feature that is not known, [`Error::Corrupt`] for
     /// the first field that breaks a rule, in the order of the page above.
-    pub fn parse_live(page: &Page, source_bytes: u64) -> Result<Self> {
+    pub fn parse_live(page: &Page, source_bytes: u64) -> Result<(Self, SpaceMapRoots)> {
         let place = Place { block: MetadataBlock::new(0), structure: Structure::Superblock };
         let disk = disk(page, place)?;
         let source_blocks = source_bytes / BLOCK_BYTES;
@@ -104,14 +112,18 @@ impl Superblock {
     }
 
     /// Reads the copy that the metadata snapshot holds at `block`, of a pool of which the live
-    /// superblock is `live`.
+    /// superblock is `live` and the metadata has `blocks` blocks.
     ///
     /// # Errors
     ///
     /// As [`parse_live`](Self::parse_live).
-    pub fn parse_snapshot(page: &Page, block: MetadataBlock, live: &Self) -> Result<Self> {
+    pub fn parse_snapshot(
+        page: &Page,
+        block: MetadataBlock,
+        live: &Self,
+        blocks: u64,
+    ) -> Result<Self> {
         let place = Place { block, structure: Structure::MetadataSnapshot };
-        let blocks = live.space_maps.map_or(MAX_METADATA_BLOCKS, |(_, metadata)| metadata.blocks);
         let fields = Fields { disk: disk(page, place)?, place, blocks };
         fields.check_identity(page)?;
         let sectors = fields.disk.data_block_size.get();
@@ -120,8 +132,17 @@ impl Superblock {
             let expected = format!("{}, as in the live superblock", live.data_block_sectors);
             return Err(place.corrupt("data_block_size", offset, expected, sectors));
         }
-        fields.superblock(None)
+        fields.superblock()
     }
+}
+
+/// The block that a live superblock names as its metadata snapshot (0: none), or nothing where
+/// the block is no whole superblock. No other field is looked at.
+#[must_use]
+pub fn held_root(page: &Page) -> Option<u64> {
+    let (disk, _) = SuperblockDisk::ref_from_prefix(page.bytes()).ok()?;
+    let is_whole = disk.csum.get() == checksum(page, BlockKind::Superblock);
+    (is_whole && disk.magic.get() == raw::THIN_SUPERBLOCK_MAGIC).then_some(disk.held_root.get())
 }
 
 fn disk(page: &Page, place: Place) -> Result<&SuperblockDisk> {
@@ -147,7 +168,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// `blocks` is the source's size here; from the metadata space map on, it is the map's.
-    fn live(self, page: &Page) -> Result<Superblock> {
+    fn live(self, page: &Page) -> Result<(Superblock, SpaceMapRoots)> {
         self.check_identity(page)?;
         let data = self.space_map_root(Structure::DataSpaceMapRoot, MAX_DATA_BLOCKS)?;
         let metadata = self.space_map_root(Structure::MetadataSpaceMapRoot, MAX_METADATA_BLOCKS)?;
@@ -164,7 +185,8 @@ impl<'a> Fields<'a> {
         let fields = Self { blocks, ..self };
         let data = fields.within(data, offset_of!(SuperblockDisk, data_space_map_root))?;
         let offset = offset_of!(SuperblockDisk, metadata_space_map_root);
-        fields.superblock(Some((data, fields.within(metadata, offset)?)))
+        let metadata = fields.within(metadata, offset)?;
+        Ok((fields.superblock()?, SpaceMapRoots { data, metadata }))
     }
 
     fn check_identity(&self, page: &Page) -> Result<()> {
@@ -210,7 +232,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn superblock(&self, space_maps: Option<(SpaceMapRoot, SpaceMapRoot)>) -> Result<Superblock> {
+    fn superblock(&self) -> Result<Superblock> {
         let disk = self.disk;
         let metadata_snapshot = match disk.held_root.get() {
             0 => None,
@@ -224,7 +246,6 @@ impl<'a> Fields<'a> {
             time: Time::new(disk.time.get()),
             transaction_id: disk.trans_id.get(),
             metadata_snapshot,
-            space_maps,
             mapping_root: self.pointer(
                 "data_mapping_root",
                 offset_of!(SuperblockDisk, data_mapping_root),
@@ -285,10 +306,9 @@ impl<'a> Fields<'a> {
 
     /// A pointer to a block that is neither the superblock nor beyond the metadata.
     fn pointer(&self, field: &'static str, offset: usize, block: u64) -> Result<MetadataBlock> {
-        if block == 0 || block >= self.blocks.min(MAX_METADATA_BLOCKS) {
+        pointer(block, self.blocks).ok_or_else(|| {
             let expected = format!("a block from 1 to {}", self.blocks.saturating_sub(1));
-            return Err(self.place.corrupt(field, offset, expected, block));
-        }
-        Ok(MetadataBlock::new(low_u32(block)))
+            self.place.corrupt(field, offset, expected, block)
+        })
     }
 }

@@ -87,6 +87,16 @@ impl MetadataBlock {
     }
 }
 
+/// A pointer found on disk, if it names a block that can be pointed at: not the superblock, not
+/// beyond the end of `blocks`.
+#[must_use]
+pub const fn pointer(block: u64, blocks: u64) -> Option<MetadataBlock> {
+    if block == 0 || block >= blocks || block >= MAX_METADATA_BLOCKS {
+        return None;
+    }
+    Some(MetadataBlock::new(low_u32(block)))
+}
+
 /// A length or index in memory as `u64`: lossless, see the assertion above.
 #[must_use]
 #[expect(clippy::as_conversions, reason = "usize is 64 bits wide, asserted at compile time")]

@@ -4,6 +4,7 @@
 //! it looks for signals, reports progress, and serves reads of a Python file object.
 
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never, select};
@@ -44,20 +45,21 @@ impl Conductor {
         let watch = Watch::new();
         let interrupted = Mutex::new(None);
         let answer = py.detach(|| {
-            std::thread::scope(|scope| {
+            thread::scope(|scope| {
                 let (done, answer) = bounded(1);
                 let watch = &watch;
-                scope.spawn(move || {
+                let spawned = thread::Builder::new().spawn_scoped(scope, move || {
                     // The conductor waits for as long as the job runs.
                     let _ = done.send(job(watch));
                 });
+                spawned.map_err(|error| Error::Threads(error.to_string()))?;
                 self.wait(&answer, watch, &interrupted)
             })
         });
         if let Some(raised) = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(raised);
         }
-        answer.map_err(|error| self.exception(py, &error))
+        answer.map_err(|error| exception(py, &self.source, &error))
     }
 
     fn wait<T>(
@@ -87,13 +89,17 @@ impl Conductor {
         }
     }
 
-    /// Looks for signals and reports progress.
+    /// Looks for signals and reports progress. Where the interpreter ends, nobody waits.
     fn look_up(&self, watch: &Watch) -> PyResult<()> {
-        Python::attach(|py| {
+        let looked = Python::try_attach(|py| {
             py.check_signals()?;
             let Some(progress) = &self.progress else { return Ok(()) };
             let at = watch.progress();
             progress.call1(py, (at.phase, at.done, at.total)).map(drop)
+        });
+        looked.unwrap_or_else(|| {
+            watch.cancel();
+            Ok(())
         })
     }
 
@@ -101,14 +107,5 @@ impl Conductor {
     /// `KeyboardInterrupt`.
     fn serve(&self, request: Option<ReadRequest>) -> Option<PyErr> {
         self.file.as_ref()?.serve(request?)
-    }
-
-    /// The exception for an error, caused by what the file object raised, if it did.
-    pub(crate) fn exception(&self, py: Python<'_>, error: &Error) -> PyErr {
-        let exception = exception(py, &self.source, error);
-        if let (Error::Read { .. } | Error::Unpack(_), Some(file)) = (error, &self.file) {
-            exception.set_cause(py, file.take_failure());
-        }
-        exception
     }
 }

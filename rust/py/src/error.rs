@@ -10,6 +10,7 @@ use thinscope_core::error::reason;
 
 mod classes {
     pyo3::import_exception!(thinscope.errors, CorruptMetadata);
+    pyo3::import_exception!(thinscope.errors, NoMetadataSnapshot);
     pyo3::import_exception!(thinscope.errors, NotThinMetadata);
     pyo3::import_exception!(thinscope.errors, SourceChanged);
     pyo3::import_exception!(thinscope.errors, SourceError);
@@ -19,9 +20,15 @@ mod classes {
     pyo3::import_exception!(thinscope.errors, UnsupportedMetadata);
 }
 
-/// The exception for an error; `source` is what the caller opened.
+/// The exception for an error; `source` is what the caller opened. What a file object raised
+/// becomes its cause.
 pub(crate) fn exception(py: Python<'_>, source: &str, error: &Error) -> PyErr {
-    build(py, source, error).unwrap_or_else(|failure| failure)
+    let exception = build(py, source, error).unwrap_or_else(|failure| failure);
+    if let Error::Read { cause, .. } | Error::Unpack(cause) = error {
+        let raised = cause.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
+        exception.set_cause(py, raised.map(|raised| raised.clone_ref(py)));
+    }
+    exception
 }
 
 fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
@@ -69,7 +76,8 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
         }
         // Only a signal cancels, and its own exception is raised first.
         Error::Cancelled => return Ok(PyKeyboardInterrupt::new_err(())),
-        Error::NoMetadataSnapshot | Error::Threads(_) => py.get_type::<classes::ThinscopeError>(),
+        Error::NoMetadataSnapshot => py.get_type::<classes::NoMetadataSnapshot>(),
+        Error::Threads(_) => py.get_type::<classes::ThinscopeError>(),
     };
     Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
 }

@@ -12,6 +12,7 @@ mod reference_counts;
 mod source;
 mod superblock;
 mod table;
+mod turn;
 
 /// The compiled core of thinscope: pools by device id. Use `thinscope`, which adds the rest.
 #[pyo3::pymodule(gil_used = false)]

@@ -20,6 +20,9 @@ use crate::reference_counts::ReferenceCounts;
 use crate::source::{FileObject, Source, memory};
 use crate::superblock::{SpaceUsage, Superblock};
 
+/// Most threads that a question takes, whatever the caller asks for.
+const MAX_THREADS: usize = 256;
+
 /// Most threads that a question takes where the caller names no number.
 const DEFAULT_THREADS: usize = 8;
 
@@ -74,7 +77,7 @@ impl Pool {
         let view = if metadata_snapshot { View::MetadataSnapshot } else { View::Live };
         let threads = match threads {
             Some(0) => return Err(PyValueError::new_err("threads must be at least 1")),
-            Some(count) => count,
+            Some(count) => count.min(MAX_THREADS),
             None => std::thread::available_parallelism()
                 .map_or(1, |cores| cores.get().min(DEFAULT_THREADS)),
         };
@@ -136,16 +139,14 @@ impl Pool {
 
     /// The mappings of one device, or of all, from virtual block `begin` up to but without `end`.
     #[pyo3(signature = (device=None, begin=0, end=None))]
-    fn mappings(&self, device: Option<u32>, begin: u64, end: Option<u64>) -> PyResult<Mappings> {
+    fn mappings(&self, device: Option<u32>, begin: u64, end: Option<u64>) -> Mappings {
         let last = end.map_or(Some(u64::MAX), |end| end.checked_sub(1));
-        let Some(last) = last.filter(|last| begin <= *last) else {
-            return Err(PyValueError::new_err("the range of virtual blocks is empty"));
+        let range = match last {
+            Some(last) if begin <= last => KeyRange { first: begin, last },
+            _ => KeyRange { first: 1, last: 0 }, // as empty as Python's own such ranges
         };
-        Ok(Mappings {
-            handle: Arc::clone(&self.handle),
-            only: device.map(DeviceId::new),
-            range: KeyRange { first: begin, last },
-        })
+        let handle = Arc::clone(&self.handle);
+        Mappings { handle, only: device.map(DeviceId::new), range }
     }
 
     /// Where a virtual block of a device lies, as a run of one block, or None.

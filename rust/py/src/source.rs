@@ -2,14 +2,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
 use thinscope_core::source::{BlockSource, CallbackSource, MemorySource, ReadRequest};
+
+use crate::turn::Turn;
 
 /// A source in one of the forms that `open` takes.
 #[derive(Debug, FromPyObject)]
@@ -28,12 +29,9 @@ pub(crate) enum Source {
 /// A Python file object of which the core's reads are served.
 #[derive(Debug)]
 pub(crate) struct FileObject {
-    object: Py<PyAny>,
-    pub(crate) requests: Receiver<ReadRequest>,
     /// One seek and read at a time.
-    turn: Mutex<()>,
-    /// What the last failed read raised.
-    failure: Mutex<Option<PyErr>>,
+    object: Turn<Py<PyAny>>,
+    pub(crate) requests: Receiver<ReadRequest>,
 }
 
 impl FileObject {
@@ -42,53 +40,59 @@ impl FileObject {
         object: Py<PyAny>,
         py: Python<'_>,
     ) -> PyResult<(Arc<dyn BlockSource>, Self)> {
-        let length: u64 = object.call_method1(py, "seek", (0, 2))?.extract(py)?;
+        // Not every `seek` returns where it went: that of `mmap` does not.
+        object.call_method1(py, "seek", (0, 2))?;
+        let length: u64 = object.call_method0(py, "tell")?.extract(py)?;
         let (source, requests) = CallbackSource::new(length);
-        let file = Self { object, requests, turn: Mutex::default(), failure: Mutex::default() };
-        Ok((Arc::new(source), file))
+        Ok((Arc::new(source), Self { object: Turn::new(object), requests }))
     }
 
-    /// Answers a read. The turn is taken before Python is: who waits for it holds nothing.
-    /// Returns what was raised that is no failure of the read, as `KeyboardInterrupt`.
+    /// Answers a read. Returns what was raised that is no failure of the read, as
+    /// `KeyboardInterrupt`.
     pub(crate) fn serve(&self, request: ReadRequest) -> Option<PyErr> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let (offset, length) = (request.offset, request.length);
-        let read = Python::attach(|py| {
-            let bytes = self.read(py, offset, length);
-            bytes.map_err(|raised| (raised.is_instance_of::<PyException>(py), raised))
+        // The turn is taken before Python is: who waits for it holds nothing.
+        let read = self.object.take(|object| {
+            Python::try_attach(|py| {
+                let bytes = read(object.bind(py), offset, length);
+                bytes.map_err(|raised| (raised.is_instance_of::<PyException>(py), raised))
+            })
         });
         let (answer, interrupted) = match read {
-            Ok(bytes) => (Ok(bytes), None),
-            Err((is_failure, raised)) => {
-                let answer = Err(io::Error::other(raised.to_string()));
-                let (failure, interrupted) =
-                    if is_failure { (Some(raised), None) } else { (None, Some(raised)) };
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-                (answer, interrupted)
+            Some(Some(Ok(bytes))) => (Ok(bytes), None),
+            Some(Some(Err((true, failure)))) => (Err(io::Error::other(failure)), None),
+            Some(Some(Err((false, raised)))) => {
+                (Err(io::Error::other("interrupted")), Some(raised))
             }
+            Some(None) => (Err(io::Error::other("the interpreter ends")), None),
+            None => (Err(io::Error::other("the file object is being read by this thread")), None),
         };
         request.answer(answer);
         interrupted
     }
+}
 
-    fn read(&self, py: Python<'_>, offset: u64, length: usize) -> PyResult<Vec<u8>> {
-        self.object.call_method1(py, "seek", (offset,))?;
-        let mut bytes = Vec::new();
-        while bytes.len() < length {
-            let wanted = length.saturating_sub(bytes.len());
-            let piece = self.object.call_method1(py, "read", (wanted,))?;
-            let piece = piece.cast_bound::<PyBytes>(py)?.as_bytes();
-            if piece.is_empty() || piece.len() > wanted {
-                break;
-            }
-            bytes.extend_from_slice(piece);
+fn read(object: &Bound<'_, PyAny>, offset: u64, length: usize) -> PyResult<Vec<u8>> {
+    object.call_method1("seek", (offset,))?;
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let wanted = length.saturating_sub(bytes.len());
+        let piece = object.call_method1("read", (wanted,))?;
+        let Ok(piece) = piece.extract::<PyBackedBytes>() else {
+            let kind = piece.get_type().name()?;
+            let message = format!("read() gave {kind}, not bytes: open the file in binary mode");
+            return Err(PyTypeError::new_err(message));
+        };
+        if piece.len() > wanted {
+            let message = format!("read({wanted}) gave {} bytes", piece.len());
+            return Err(PyValueError::new_err(message));
         }
-        Ok(bytes)
+        if piece.is_empty() {
+            break;
+        }
+        bytes.extend_from_slice(&piece);
     }
-
-    pub(crate) fn take_failure(&self) -> Option<PyErr> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+    Ok(bytes)
 }
 
 /// Bytes as a source.

@@ -3,18 +3,18 @@
 //! A stream is made anew each time it is asked for, so a table can be read again. It carries its
 //! pool along, and conducts each batch on the thread that asks for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::PyCapsule;
 
-use crate::conduct::Conductor;
 use crate::handle::Handle;
+use crate::turn::Turn;
 use thinscope_core::Result;
 use thinscope_core::watch::Watch;
 
@@ -35,69 +35,81 @@ pub(crate) trait Batches: Send + 'static {
     fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Self::Row>>>;
 }
 
-/// The next batch that is not empty; after the last, that the pool has not changed.
-fn next_rows<B: Batches>(
-    py: Python<'_>,
-    handle: &Handle,
-    batches: &mut B,
-) -> PyResult<Option<Vec<B::Row>>> {
-    let conductor: &Conductor = &handle.conductor;
-    conductor.conduct(py, |watch| {
-        loop {
-            match batches.next_batch(watch)? {
-                Some(rows) if rows.is_empty() => {}
-                Some(rows) => return Ok(Some(rows)),
-                None => return handle.pool.check_unchanged().map(|()| None),
-            }
+/// A table that is being read. After an error it stays ended: what the failed batch had taken
+/// is lost, and going on would leave a hole.
+struct Reading<B> {
+    handle: Arc<Handle>,
+    batches: B,
+    ended: bool,
+    failed: bool,
+}
+
+impl<B: Batches> Reading<B> {
+    const fn new(handle: Arc<Handle>, batches: B) -> Self {
+        Self { handle, batches, ended: false, failed: false }
+    }
+
+    /// The next rows, or none at the end. Each batch ends with a look at whether the pool has
+    /// changed.
+    fn next_rows(&mut self, py: Python<'_>) -> PyResult<Option<Vec<B::Row>>> {
+        if self.failed {
+            let message = "reading ended with an error before: read the table again";
+            return Err(PyValueError::new_err(message));
         }
-    })
+        if self.ended {
+            return Ok(None);
+        }
+        let Handle { pool, conductor } = &*self.handle;
+        let batches = &mut self.batches;
+        let rows = conductor.conduct(py, |watch| {
+            loop {
+                match pool.unchanged(batches.next_batch(watch))? {
+                    Some(rows) if rows.is_empty() => {}
+                    rows => return Ok(rows),
+                }
+            }
+        });
+        self.failed = rows.is_err();
+        self.ended = matches!(rows, Ok(None));
+        rows
+    }
 }
 
 /// The rows of a table, one at a time.
-pub(crate) struct Rows<B: Batches> {
-    handle: Arc<Handle>,
-    state: Mutex<(B, std::vec::IntoIter<B::Row>)>,
-}
+pub(crate) struct Rows<B: Batches>(Turn<(Reading<B>, std::vec::IntoIter<B::Row>)>);
 
 impl<B: Batches> Rows<B> {
     pub(crate) fn new(handle: Arc<Handle>, batches: B) -> Self {
-        Self { handle, state: Mutex::new((batches, Vec::new().into_iter())) }
+        Self(Turn::new((Reading::new(handle, batches), Vec::new().into_iter())))
     }
 
     /// The next row. Threads that share the iterator share the rows.
     pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Option<B::Row>> {
-        // Python is let go while waiting: the thread that has the lock needs it to conduct.
-        let mut state = self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let (batches, rows) = &mut *state;
-        loop {
-            if let Some(row) = rows.next() {
-                return Ok(Some(row));
+        let next = self.0.take_attached(py, |(reading, rows)| {
+            loop {
+                if let Some(row) = rows.next() {
+                    return Ok(Some(row));
+                }
+                match reading.next_rows(py)? {
+                    Some(next) => *rows = next.into_iter(),
+                    None => return Ok(None),
+                }
             }
-            match next_rows(py, &self.handle, batches)? {
-                Some(next) => *rows = next.into_iter(),
-                None => return Ok(None),
-            }
-        }
+        });
+        next.unwrap_or_else(|| Err(PyValueError::new_err("iterator already executing")))
     }
 }
 
 struct Stream<B> {
-    handle: Arc<Handle>,
-    batches: B,
+    reading: Reading<B>,
     schema: SchemaRef,
-    ended: bool,
 }
 
 impl<B: Batches> Iterator for Stream<B> {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let rows = Python::attach(|py| next_rows(py, &self.handle, &mut self.batches));
-        self.ended = !matches!(rows, Ok(Some(_)));
-        match rows {
+        match Python::attach(|py| self.reading.next_rows(py)) {
             Ok(rows) => {
                 let columns = B::Row::columns(&rows?);
                 Some(RecordBatch::try_new(Arc::clone(&self.schema), columns))
@@ -120,7 +132,7 @@ pub(crate) fn stream_capsule<B: Batches>(
     batches: B,
 ) -> PyResult<Bound<'_, PyCapsule>> {
     let schema = Arc::new(B::Row::schema());
-    let stream = Stream { handle, batches, schema, ended: false };
+    let stream = Stream { reading: Reading::new(handle, batches), schema };
     let stream = FFI_ArrowArrayStream::new(Box::new(stream));
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable};
 
 use super::Tree;
 use crate::checksum::{BlockKind, checksum};
-use crate::error::{Place, Result, Structure};
+use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader, Page};
 use crate::reader::Reader;
 use crate::units::{MetadataBlock, index_u32};
@@ -55,7 +55,7 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) for the first field that breaks a rule.
+    /// [`Error::Corrupt`] for the first field that breaks a rule.
     pub fn parse(page: &'a Page, block: MetadataBlock, tree: Tree) -> Result<Self> {
         let place = Place { block, structure: Structure::Node(tree) };
         let (header, room) = NodeHeader::ref_from_prefix(page.bytes())
@@ -150,7 +150,7 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt), naming the first or last key.
+    /// [`Error::Corrupt`], naming the first or last key.
     pub fn check_range(&self, admitted: KeyRange) -> Result<()> {
         let Some(keys) = self.key_range() else {
             if admitted == KeyRange::ALL {
@@ -166,12 +166,7 @@ impl<'a> Node<'a> {
         } else {
             return Ok(());
         };
-        let expected = if admitted.first <= admitted.last {
-            format!("from {} to {}, as its parents say", admitted.first, admitted.last)
-        } else {
-            "none, as its parents exclude each other".to_owned()
-        };
-        Err(self.place.corrupt("key", key_offset(at), expected, key))
+        Err(out_of_range(self.place, at, key, admitted))
     }
 
     /// The values of a leaf, one for each key. `V` is as wide as the tree says.
@@ -215,7 +210,18 @@ fn capacity(value_size: usize) -> usize {
     fits.saturating_sub(fits % 3)
 }
 
-fn key_offset(at: usize) -> usize {
+/// A key that the edges to its node do not admit.
+pub(crate) fn out_of_range(place: Place, at: usize, key: u64, admitted: KeyRange) -> Error {
+    let expected = if admitted.first <= admitted.last {
+        format!("from {} to {}, as its parents say", admitted.first, admitted.last)
+    } else {
+        "none, as its parents exclude each other".to_owned()
+    };
+    place.corrupt("key", key_offset(at), expected, key)
+}
+
+/// Where key number `at` lies in a node, in bytes.
+pub(crate) fn key_offset(at: usize) -> usize {
     size_of::<NodeHeader>().saturating_add(at.saturating_mul(KEY_SIZE))
 }
 

@@ -11,13 +11,74 @@ use crate::reader::Reader;
 use crate::units::MetadataBlock;
 use crate::watch::Watch;
 
-/// Calls `each` with every leaf of the tree, in key order.
+/// The leaves of a tree in key order, read one by one.
 ///
 /// Ends on any tree: a block is visited once, so loops and shared children are errors.
+#[derive(Debug)]
+pub struct TreeWalk {
+    tree: Tree,
+    seen: HashSet<MetadataBlock>,
+    leaf_depth: Option<usize>,
+    /// Nodes still to be visited with what the edges to them admit and their depths, the next
+    /// one last.
+    stack: Vec<(MetadataBlock, KeyRange, usize)>,
+}
+
+impl TreeWalk {
+    /// Starts at a root.
+    #[must_use]
+    pub fn new(tree: Tree, root: MetadataBlock) -> Self {
+        let stack = vec![(root, KeyRange::ALL, 0)];
+        Self { tree, seen: HashSet::new(), leaf_depth: None, stack }
+    }
+
+    /// Reads on to the next leaf; `page` holds it.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, or the first rule that is broken.
+    pub fn next_leaf<'a>(
+        &mut self,
+        reader: &Reader,
+        watch: &Watch,
+        page: &'a mut Page,
+    ) -> Result<Option<Node<'a>>> {
+        while let Some((block, admitted, depth)) = self.stack.pop() {
+            watch.advance(1)?;
+            reader.read(block, page)?;
+            let node = Node::parse(page, block, self.tree)?;
+            node.check_range(admitted)?;
+            if !self.seen.insert(block) {
+                return Err(node.place().corrupt("references", 0, "one in this tree", "several"));
+            }
+            if node.is_leaf() {
+                let expected = *self.leaf_depth.get_or_insert(depth);
+                if depth != expected {
+                    return Err(node.place().corrupt("depth", 4, expected, depth));
+                }
+                // Parsed once more, since a node that is returned borrows for longer.
+                return Node::parse(page, block, self.tree).map(Some);
+            }
+            check_depth(&node, depth)?;
+            let first_child = self.stack.len();
+            for child in node.children(reader, admitted) {
+                let (range, child) = child?;
+                self.stack.push((child, range, depth.saturating_add(1)));
+            }
+            // The first child is to be popped first.
+            if let Some(children) = self.stack.get_mut(first_child..) {
+                children.reverse();
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Calls `each` with every leaf of the tree, in key order.
 ///
 /// # Errors
 ///
-/// A read that fails, the first rule that is broken, or what `each` returns.
+/// As [`TreeWalk::next_leaf`], or what `each` returns.
 pub fn read_tree(
     reader: &Reader,
     tree: Tree,
@@ -26,35 +87,9 @@ pub fn read_tree(
     mut each: impl FnMut(&Node<'_>) -> Result<()>,
 ) -> Result<()> {
     let mut page = Page::zeroed();
-    let mut seen = HashSet::new();
-    let mut leaf_depth = None;
-    let mut stack = vec![(root, KeyRange::ALL, 0_usize)];
-    while let Some((block, admitted, depth)) = stack.pop() {
-        watch.advance(1)?;
-        reader.read(block, &mut page)?;
-        let node = Node::parse(&page, block, tree)?;
-        node.check_range(admitted)?;
-        if !seen.insert(block) {
-            return Err(node.place().corrupt("references", 0, "one in this tree", "several"));
-        }
-        if node.is_leaf() {
-            let expected = *leaf_depth.get_or_insert(depth);
-            if depth != expected {
-                return Err(node.place().corrupt("depth", 4, expected, depth));
-            }
-            each(&node)?;
-        } else {
-            check_depth(&node, depth)?;
-            let first_child = stack.len();
-            for child in node.children(reader, admitted) {
-                let (range, child) = child?;
-                stack.push((child, range, depth.saturating_add(1)));
-            }
-            // The first child is to be popped first.
-            if let Some(children) = stack.get_mut(first_child..) {
-                children.reverse();
-            }
-        }
+    let mut walk = TreeWalk::new(tree, root);
+    while let Some(leaf) = walk.next_leaf(reader, watch, &mut page)? {
+        each(&leaf)?;
     }
     Ok(())
 }

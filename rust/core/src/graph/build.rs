@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::{Graph, InternalNode, NodeRef};
 use crate::block_set::{BlockSet, Ranks};
-use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree};
+use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
 use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{NodeHeader, Page};
 use crate::reader::Reader;
@@ -109,6 +109,9 @@ impl Builder<'_> {
                 height = u8::saturating_add(height, 1);
                 if let Some(node) = self.nodes.get_mut(at) {
                     node.height = height;
+                    if usize::from(height) > MAX_DEPTH {
+                        return Err(too_deep(node.block));
+                    }
                 }
             }
         }
@@ -250,12 +253,12 @@ impl Graph {
         let mut leaves = std::mem::take(&mut self.admitted);
         for (at, node) in self.nodes.iter().enumerate() {
             let own = internal.get(at).copied().unwrap_or(KeyRange::ALL);
-            let mut children = self.children(node).peekable();
-            while let Some((first, child)) = children.next() {
-                let next = children.peek().map(|(key, _)| key.saturating_sub(1));
+            let mut children = self.children(node).enumerate().peekable();
+            while let Some((entry, (first, child))) = children.next() {
+                let next = children.peek().map(|(_, (key, _))| key.saturating_sub(1));
                 let last = next.unwrap_or(own.last);
                 if first < own.first || first > own.last {
-                    return Err(out_of_range(node.block, first, own));
+                    return Err(out_of_range(mapping_node(node.block), entry, first, own));
                 }
                 let (ranges, at) = match child {
                     NodeRef::Leaf(at) => (&mut leaves, at),
@@ -273,11 +276,6 @@ impl Graph {
 
 fn mapping_node(block: MetadataBlock) -> Place {
     Place { block, structure: Structure::Node(Tree::Mapping) }
-}
-
-fn out_of_range(block: MetadataBlock, key: u64, admitted: KeyRange) -> Error {
-    let expected = format!("from {} to {}, as its parents say", admitted.first, admitted.last);
-    mapping_node(block).corrupt("key", size_of::<NodeHeader>(), expected, key)
 }
 
 fn two_heights(block: MetadataBlock, expected: u8, found: u8) -> Error {

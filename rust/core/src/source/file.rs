@@ -38,7 +38,17 @@ impl FileSource {
     /// exclusively, or a file under a loop device, unless `sharing` allows it;
     /// [`Error::NotThin`] for a folder, pipe or terminal.
     pub fn open(path: &Path, sharing: Sharing) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(Error::Open)?;
+        // Not blocking: a pipe would wait for a writer. Then ask what was opened, not the name.
+        let flags = libc::O_NONBLOCK;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let file = match file {
+            Ok(file) => file,
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                return Err(Error::NotThin(Identity::NotAFile));
+            }
+            Err(error) => return Err(Error::Open(error)),
+        };
+        let metadata = file.metadata().map_err(Error::Open)?;
         if metadata.file_type().is_block_device() {
             return Self::open_device(path, sharing);
         }
@@ -50,7 +60,6 @@ impl FileSource {
         {
             return Err(Error::InUse { by: format!("it is the file behind {device}") });
         }
-        let file = File::open(path).map_err(Error::Open)?;
         Ok(Self { length: metadata.len(), file, may_be_stale: false })
     }
 
@@ -81,7 +90,10 @@ impl BlockSource for FileSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        self.file.read_exact_at(buffer, offset).map_err(|cause| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(cause.kind(), "the source ends here"),
+            _ => cause,
+        })
     }
 
     fn can_change(&self) -> bool {

@@ -36,41 +36,35 @@ const MARKS: [Mark; 13] = [
     Mark(510, &[0x55, 0xaa], Identity::PartitionedDisk),
 ];
 
-/// Says what a source is, given that it is not thin metadata.
-///
-/// # Errors
-///
-/// [`Error::Read`] when the first block cannot be read.
-pub fn identify(source: &dyn BlockSource) -> Result<Identity> {
-    if source.is_empty() {
-        return Ok(Identity::Empty);
+/// Says what a source of `length` bytes is, by its first block, given that it is not thin
+/// metadata.
+#[must_use]
+pub fn identify(page: &Page, length: u64) -> Identity {
+    if length == 0 {
+        return Identity::Empty;
     }
-    let page = first_block(source)?;
     let has =
         |mark: &&Mark| page.bytes().get(mark.0..).is_some_and(|bytes| bytes.starts_with(mark.1));
     if let Some(mark) = MARKS.iter().find(has) {
-        return Ok(mark.2);
+        return mark.2;
     }
-    Ok(match BlockKind::of(&page) {
-        _ if source.len() < BLOCK_BYTES => Identity::TooSmall,
+    match BlockKind::of(page) {
+        _ if length < BLOCK_BYTES => Identity::TooSmall,
         Some(BlockKind::CacheSuperblock) => Identity::CacheMetadata,
         Some(BlockKind::EraSuperblock) => Identity::EraMetadata,
         _ if page.is_zero() => Identity::Zeros,
         _ => Identity::Unknown,
-    })
+    }
 }
 
-/// How a source is compressed, if it is.
-///
-/// # Errors
-///
-/// [`Error::Read`] when the first block cannot be read.
-pub fn compression(source: &dyn BlockSource) -> Result<Option<Compression>> {
-    Ok(match first_block(source)?.bytes() {
+/// How a source with this first block is compressed, if it is.
+#[must_use]
+pub const fn compression(page: &Page) -> Option<Compression> {
+    match page.bytes() {
         [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
         _ => None,
-    })
+    }
 }
 
 /// The first block, filled up with zeros where the source is shorter.

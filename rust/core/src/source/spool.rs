@@ -51,14 +51,14 @@ pub fn unpack(
     watch: &Watch,
 ) -> Result<SpooledSource> {
     watch.begin("unpacking", source.len());
-    let packed =
-        PackedReader { source, offset: 0, pages: Page::many(CHUNK_PAGES), start: 0, end: 0 };
+    let pages = Page::many(CHUNK_PAGES);
+    let packed = PackedReader { source, watch, offset: 0, pages, start: 0, end: 0 };
     match compression {
         Compression::Gzip => spool(flate2::read::MultiGzDecoder::new(packed), watch),
-        Compression::Zstd => spool(
-            zstd::Decoder::with_buffer(io::BufReader::new(packed)).map_err(Error::Unpack)?,
-            watch,
-        ),
+        Compression::Zstd => {
+            let decoder = zstd::Decoder::with_buffer(io::BufReader::new(packed));
+            spool(decoder.map_err(Error::Unpack)?, watch)
+        }
     }
 }
 
@@ -67,7 +67,14 @@ fn spool(mut unpacked: impl Read, watch: &Watch) -> Result<SpooledSource> {
     let mut spooled = SpooledSource { length: 0, blocks: Blocks::Memory(Vec::new(), Vec::new()) };
     for block in 0_u64.. {
         watch.advance(0)?;
-        let filled = fill(&mut unpacked, page.bytes_mut()).map_err(Error::Unpack)?;
+        let filled = match fill(&mut unpacked, page.bytes_mut()) {
+            Ok(filled) => filled,
+            Err(error) => {
+                // What a cancelled read made of the archive is no fault of it.
+                watch.advance(0)?;
+                return Err(Error::Unpack(error));
+            }
+        };
         spooled.length = spooled.length.saturating_add(widen(filled));
         if spooled.length > MAX_UNPACKED_BYTES {
             let limit = format!("it holds more than {} GiB", MAX_UNPACKED_BYTES >> 30);
@@ -161,20 +168,23 @@ impl BlockSource for SpooledSource {
 }
 
 /// The archive's bytes in sequence, read in aligned pieces.
-struct PackedReader {
+struct PackedReader<'a> {
     source: Arc<dyn BlockSource>,
+    /// Told of each byte read: an archive can be long, and unpack to nothing.
+    watch: &'a Watch,
     offset: u64,
     pages: Vec<Page>,
     start: usize,
     end: usize,
 }
 
-impl Read for PackedReader {
+impl Read for PackedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.start == self.end {
             let room = self.pages.as_mut_slice().as_mut_bytes();
             let left = self.source.len().saturating_sub(self.offset);
             let length = room.len().min(index_u64(left));
+            self.watch.advance(widen(length)).map_err(io::Error::other)?;
             self.source.read_at(self.offset, room.get_mut(..length).unwrap_or_default())?;
             self.offset = self.offset.saturating_add(widen(length));
             (self.start, self.end) = (0, length);
