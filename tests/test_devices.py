@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CAN_ATTACH = os.geteuid() == 0 and os.path.exists("/dev/loop-control")  # noqa: PTH110
+CAN_ATTACH = os.geteuid() == 0 and os.path.exists("/dev/loop-control") and which("losetup")  # noqa: PTH110
 pytestmark = pytest.mark.skipif(not CAN_ATTACH, reason="attaching a loop device takes root")
 
 
