@@ -12,7 +12,7 @@ FRESH   := target/stubs/thinscope/_core.pyi
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-.PHONY: demo test check bench golden stub clean
+.PHONY: demo test check lint bench golden stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
 	@$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
@@ -21,7 +21,9 @@ test: $(VENV)/.built $(TESTKIT) ## all tests: the core's, then the package's
 	cargo test --profile ci --workspace --quiet
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.built $(TESTKIT) ## what CI runs: format, lints, types, stub, tests
+check: lint test ## what CI runs
+
+lint: $(VENV)/.built ## format, lints, types, fixtures, stub
 	cargo fmt --all --check
 	cargo clippy --profile ci --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check .
@@ -31,7 +33,6 @@ check: $(VENV)/.built $(TESTKIT) ## what CI runs: format, lints, types, stub, te
 	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs
 	$(BIN)/ruff format --quiet $(FRESH)
 	diff $(FRESH) $(STUB)
-	$(MAKE) test
 
 bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
 	$(BIN)/python tests/bench.py
