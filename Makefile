@@ -12,7 +12,7 @@ FRESH   := target/stubs/thinscope/_core.pyi
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-.PHONY: demo test check lint bench golden stub clean
+.PHONY: demo test check lint bench golden stub fresh-stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
 	@$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
@@ -23,15 +23,13 @@ test: $(VENV)/.built $(TESTKIT) ## all tests: the core's, then the package's
 
 check: lint test ## what CI runs
 
-lint: $(VENV)/.built ## format, lints, types, fixtures, stub
+lint: $(VENV)/.built fresh-stub ## format, lints, types, fixtures, stub
 	cargo fmt --all --check
 	cargo clippy --profile ci --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python fixtures/manifest.py --check
-	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs
-	$(BIN)/ruff format --quiet $(FRESH)
 	diff $(FRESH) $(STUB)
 
 bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
@@ -40,10 +38,12 @@ bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
 golden: $(VENV)/.built ## rewrite what the command line's tests compare with
 	THINSCOPE_GOLDEN=1 $(BIN)/python -m pytest --quiet tests/cli
 
-stub: $(VENV)/.built ## generate the stub of the compiled core from its doc comments
+stub: fresh-stub ## renew the stub of the compiled core from its doc comments
+	cp $(FRESH) $(STUB)
+
+fresh-stub: $(VENV)/.built
 	$(MATURIN) generate-stubs --quiet --locked --profile ci --features stubs --out target/stubs
 	$(BIN)/ruff format --quiet $(FRESH)
-	cp $(FRESH) $(STUB)
 
 clean: ## everything that the other targets made
 	rm -rf $(VENV) target
