@@ -7,8 +7,8 @@ mod read;
 
 use std::fmt;
 
+pub(crate) use node::{FLAGS_OFFSET, key_offset, out_of_range};
 pub use node::{KeyRange, Node};
-pub(crate) use node::{key_offset, out_of_range};
 pub use read::{TreeWalk, find, last_key, read_tree};
 
 /// Most levels that a walk follows. The kernel's own deletion stack has this many

@@ -1,7 +1,8 @@
 //! Block checksums: CRC-32C of bytes 4..4096 without the final inversion, XOR a salt per kind
 //! of block (`dm_bm_checksum`). The salt therefore tells what a block is.
 
-use crate::raw::Page;
+use crate::error::{Place, Result};
+use crate::raw::{BLOCKNR_OFFSET, Page};
 
 /// The kinds of block that carry a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +56,32 @@ impl BlockKind {
 #[must_use]
 pub fn checksum(page: &Page, kind: BlockKind) -> u32 {
     unsalted(page) ^ kind.salt()
+}
+
+/// Checks the checksum of a block that is to be of this kind.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::Error::Corrupt), naming `csum`.
+pub(crate) fn check_checksum(page: &Page, kind: BlockKind, place: Place) -> Result<()> {
+    let (expected, found) = (checksum(page, kind), page.stored_checksum());
+    if found == expected {
+        return Ok(());
+    }
+    Err(place.corrupt("csum", 0, format!("{expected:#010x}"), format!("{found:#010x}")))
+}
+
+/// Checks that a block carries the number of its place.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::Error::Corrupt), naming `blocknr`.
+pub(crate) fn check_number(page: &Page, place: Place) -> Result<()> {
+    let found = page.stored_number();
+    if found == u64::from(place.block.get()) {
+        return Ok(());
+    }
+    Err(place.corrupt("blocknr", BLOCKNR_OFFSET, place.block, found))
 }
 
 fn unsalted(page: &Page) -> u32 {

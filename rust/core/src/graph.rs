@@ -15,7 +15,10 @@ mod cursor;
 mod leaves;
 
 pub use cursor::LeafCursor;
+pub(crate) use leaves::check_data_block;
 pub use leaves::{LeafReader, MappingLeaf, threads, unpack};
+
+use std::ops::Range;
 
 use crate::btree::KeyRange;
 use crate::units::{DeviceId, MetadataBlock, index_u32};
@@ -38,6 +41,14 @@ pub struct InternalNode {
     pub height: u8,
     first_child: u32,
     children: u32,
+}
+
+impl InternalNode {
+    /// Where its entries stand among those of all nodes.
+    const fn entries(&self) -> Range<usize> {
+        let start = index_u32(self.first_child);
+        start..start.saturating_add(index_u32(self.children))
+    }
 }
 
 /// The distinct nodes of some devices' mapping trees.
@@ -69,27 +80,23 @@ impl Graph {
         &self.leaves
     }
 
-    /// What the edges to each leaf admit, in the order of [`leaves`](Self::leaves).
-    #[must_use]
-    pub fn admitted(&self) -> &[KeyRange] {
-        &self.admitted
-    }
-
     /// The devices with the roots of their trees, in the order of their ids.
     #[must_use]
     pub fn roots(&self) -> &[(DeviceId, NodeRef)] {
         &self.roots
     }
 
-    /// The children of an internal node with the lowest key of each, in key order.
-    pub fn children(&self, node: &InternalNode) -> impl Iterator<Item = (u64, NodeRef)> {
-        let start = index_u32(node.first_child);
-        let range = start..start.saturating_add(index_u32(node.children));
-        let keys = self.keys.get(range.clone()).unwrap_or_default();
-        let children = self.children.get(range).unwrap_or_default();
-        let height = node.height;
-        keys.iter().zip(children).map(move |(key, child)| {
-            (*key, if height == 1 { NodeRef::Leaf(*child) } else { NodeRef::Internal(*child) })
+    /// The children of an internal node, in key order, with the keys that the node itself admits
+    /// below each edge; what admits the node is for the last child to heed as well.
+    pub fn children(&self, node: &InternalNode) -> impl Iterator<Item = (KeyRange, NodeRef)> {
+        let keys = self.keys.get(node.entries()).unwrap_or_default();
+        let children = self.children.get(node.entries()).unwrap_or_default();
+        let next_keys = keys.iter().skip(1).map(|key| key.saturating_sub(1));
+        let lasts = next_keys.chain([KeyRange::ALL.last]);
+        let is_lowest = node.height == 1;
+        keys.iter().zip(lasts).zip(children).map(move |((first, last), child)| {
+            let child = if is_lowest { NodeRef::Leaf(*child) } else { NodeRef::Internal(*child) };
+            (KeyRange { first: *first, last }, child)
         })
     }
 

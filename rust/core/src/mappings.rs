@@ -14,7 +14,7 @@ use zerocopy::little_endian::U64;
 
 use crate::btree::{self, KeyRange, Tree};
 use crate::error::Result;
-use crate::graph::{Graph, LeafCursor, LeafReader, NodeRef, threads, unpack};
+use crate::graph::{Graph, LeafCursor, LeafReader, NodeRef, check_data_block, threads, unpack};
 use crate::reader::Reader;
 use crate::units::{DataBlock, DeviceId, MetadataBlock, Time, VirtualBlock, widen};
 use crate::watch::Watch;
@@ -256,12 +256,7 @@ pub fn lookup(
     data_blocks: u64,
 ) -> Result<Option<(DataBlock, Time)>> {
     let value = btree::find(reader, Tree::Mapping, root, block.get(), |node, at, value: &U64| {
-        let (data, _) = unpack(value.get());
-        if data.get() < data_blocks {
-            return Ok(());
-        }
-        let expected = format!("below {data_blocks}, the blocks of the data device");
-        Err(node.place().corrupt("data block", node.value_offset(at), expected, data))
+        check_data_block(node, at, value.get(), data_blocks)
     })?;
     Ok(value.map(|value| unpack(value.get())))
 }

@@ -16,8 +16,8 @@ use crate::reader::Reader;
 use crate::recount::{Recount, recount};
 use crate::source::identify::{compression, first_block, identify};
 use crate::source::{BlockSource, FileSource, Sharing, unpack};
-use crate::space_map::{ReferenceCounts, SpaceMap};
-use crate::superblock::{SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
+use crate::space_map::ReferenceCounts;
+use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
 use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock};
 use crate::watch::Watch;
 
@@ -155,9 +155,10 @@ impl Pool {
     /// Usage of the data device or of the metadata device.
     #[must_use]
     pub fn space(&self, map: SpaceMap) -> SpaceUsage {
-        let (root, block_bytes) = match map {
-            SpaceMap::Data => (self.space_maps.data, self.superblock.data_block_bytes()),
-            SpaceMap::Metadata => (self.space_maps.metadata, BLOCK_BYTES),
+        let root = self.space_maps.of(map);
+        let block_bytes = match map {
+            SpaceMap::Data => self.superblock.data_block_bytes(),
+            SpaceMap::Metadata => BLOCK_BYTES,
         };
         let used = (self.view == View::Live).then_some(root.allocated);
         SpaceUsage { total: root.blocks, used, block_bytes }
@@ -200,8 +201,8 @@ impl Pool {
     }
 
     /// Streams the runs of one device, or of all, within a range of virtual blocks. For one
-    /// device only its own tree is read. After the last batch, ask
-    /// [`check_unchanged`](Self::check_unchanged).
+    /// device only its own tree is read. Put each batch through
+    /// [`unchanged`](Self::unchanged).
     ///
     /// # Errors
     ///
@@ -276,27 +277,21 @@ impl Pool {
         self.unchanged(recount(&self.reader, data_blocks, &graph, self.threads, watch))
     }
 
-    /// Streams the reference counts of a space map of the live pool.
+    /// Streams the reference counts of a space map of the live pool. Put each batch through
+    /// [`unchanged`](Self::unchanged).
     ///
     /// # Errors
     ///
     /// A read that fails, or the first rule that is broken.
     pub fn reference_counts(&self, map: SpaceMap, watch: &Watch) -> Result<ReferenceCounts> {
-        let root = match map {
-            SpaceMap::Data => self.space_maps.data,
-            SpaceMap::Metadata => self.space_maps.metadata,
-        };
+        let root = self.space_maps.of(map);
         self.unchanged(ReferenceCounts::open(&self.reader, map, &self.live, root, watch))
     }
 
     /// Checks that the pool is still in the state in which it was opened. dm-thin never reuses
     /// a live block before the next commit, and a commit rewrites the superblock: the same
     /// superblock before and after means that one committed state was read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Changed`], or [`Error::Read`].
-    pub fn check_unchanged(&self) -> Result<()> {
+    fn check_unchanged(&self) -> Result<()> {
         if !self.reader.source().can_change() {
             return Ok(());
         }

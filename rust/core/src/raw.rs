@@ -6,7 +6,9 @@ mod node;
 mod space_map;
 mod superblock;
 
-use zerocopy::little_endian::U32;
+use std::mem::offset_of;
+
+use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 pub use node::{DeviceDetails, INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader};
@@ -16,6 +18,14 @@ pub use space_map::{
 pub use superblock::{NEEDS_CHECK, SuperblockDisk, THIN_SUPERBLOCK_MAGIC};
 
 use crate::units::BLOCK_SIZE;
+
+/// Where every structure keeps its own block number.
+pub const BLOCKNR_OFFSET: usize = 8;
+
+const _: () = assert!(offset_of!(SuperblockDisk, blocknr) == BLOCKNR_OFFSET);
+const _: () = assert!(offset_of!(NodeHeader, blocknr) == BLOCKNR_OFFSET);
+const _: () = assert!(offset_of!(IndexBlock, blocknr) == BLOCKNR_OFFSET);
+const _: () = assert!(offset_of!(BitmapHeader, blocknr) == BLOCKNR_OFFSET);
 
 /// One metadata block in memory, aligned so that it can be read with `O_DIRECT`.
 #[derive(Clone, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -58,6 +68,14 @@ impl Page {
     #[must_use]
     pub fn stored_checksum(&self) -> u32 {
         U32::read_from_prefix(&self.0).map_or(0, |(csum, _)| csum.get())
+    }
+
+    /// The block's own number (`blocknr` of every structure).
+    #[must_use]
+    pub fn stored_number(&self) -> u64 {
+        self.0
+            .get(BLOCKNR_OFFSET..)
+            .map_or(0, |bytes| U64::read_from_prefix(bytes).map_or(0, |(number, _)| number.get()))
     }
 
     /// The bytes that the checksum covers.

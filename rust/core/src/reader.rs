@@ -71,8 +71,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] naming the block at which the failed request begins,
-    /// [`Error::Cancelled`], or what `each` returns.
+    /// [`Error::Read`] naming the first wanted block that cannot be read, [`Error::Cancelled`],
+    /// or what `each` returns.
     pub fn read_sorted(
         &self,
         blocks: &[MetadataBlock],

@@ -10,24 +10,13 @@ use zerocopy::FromBytes;
 use zerocopy::little_endian::U32;
 
 use crate::btree::{Tree, TreeWalk, key_offset, read_tree};
-use crate::checksum::{BlockKind, checksum};
+use crate::checksum::{BlockKind, check_checksum, check_number};
 use crate::error::{Error, Place, Result, Structure};
-use crate::raw::{
-    self, BITMAP_ENTRIES, BitmapHeader, IndexBlock, IndexEntry, Page, SuperblockDisk,
-};
+use crate::raw::{self, BITMAP_ENTRIES, BitmapHeader, IndexBlock, IndexEntry, Page};
 use crate::reader::Reader;
-use crate::superblock::{SpaceMapRoot, Superblock};
+use crate::superblock::{SpaceMap, SpaceMapRoot, Superblock};
 use crate::units::{MetadataBlock, index_u64, widen};
 use crate::watch::Watch;
-
-/// The two space maps of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SpaceMap {
-    /// Counts blocks of the data device, in units of the data block size.
-    Data,
-    /// Counts blocks of the metadata device, 4 KiB each.
-    Metadata,
-}
 
 /// Neighbouring blocks with the same reference count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +125,10 @@ impl ReferenceCounts {
             SpaceMap::Metadata => Structure::MetadataBitmap,
         };
         let place = Place { block, structure };
-        let (header, counts) = BitmapHeader::ref_from_prefix(page.bytes())
+        let (_, counts) = BitmapHeader::ref_from_prefix(page.bytes())
             .map_err(|_| place.corrupt("size", 0, "4096 bytes", "less"))?;
-        check_identity(page, BlockKind::Bitmap, header.blocknr.get(), place)?;
+        check_checksum(page, BlockKind::Bitmap, place)?;
+        check_number(page, place)?;
         let end = self.next.saturating_add(BITMAP_ENTRIES).min(self.root.blocks);
         for byte in counts {
             // Four counts a byte; most bytes hold four equal ones, which are taken at once.
@@ -185,15 +175,7 @@ impl ReferenceCounts {
     fn check_end(&mut self, watch: &Watch) -> Result<()> {
         self.overflow.check_end(&self.reader, watch)?;
         if self.allocated != self.root.allocated {
-            let (structure, root) = match self.map {
-                SpaceMap::Data => {
-                    (Structure::DataSpaceMapRoot, offset_of!(SuperblockDisk, data_space_map_root))
-                }
-                SpaceMap::Metadata => (
-                    Structure::MetadataSpaceMapRoot,
-                    offset_of!(SuperblockDisk, metadata_space_map_root),
-                ),
-            };
+            let (structure, root) = self.map.root_place();
             let place = Place { block: self.superblock, structure };
             let expected = format!("{}, as the bitmaps say", self.allocated);
             let offset = root.saturating_add(offset_of!(raw::SpaceMapRoot, nr_allocated));
@@ -217,29 +199,32 @@ struct OverflowEntry {
 #[derive(Debug)]
 struct Overflow {
     walk: TreeWalk,
-    page: Box<Page>,
     entries: VecDeque<OverflowEntry>,
 }
 
 impl Overflow {
     fn new(tree: Tree, root: MetadataBlock) -> Self {
-        let walk = TreeWalk::new(tree, root);
-        Self { walk, page: Page::zeroed(), entries: VecDeque::new() }
+        Self { walk: TreeWalk::new(tree, root), entries: VecDeque::new() }
     }
 
     /// The next entry, reading the next leaf where the last one is used up.
     fn next(&mut self, reader: &Reader, watch: &Watch) -> Result<Option<OverflowEntry>> {
         while self.entries.is_empty() {
-            let leaf = self.walk.next_leaf(reader, watch, &mut self.page)?;
-            let Some(leaf) = leaf else { return Ok(None) };
-            for (at, (key, count)) in leaf.keys().iter().zip(leaf.values::<U32>()).enumerate() {
-                let (place, count) = (leaf.place(), count.get());
-                if count < OVERFLOW {
-                    let offset = leaf.value_offset(at);
-                    return Err(place.corrupt("count", offset, "at least 3", count));
+            let entries = &mut self.entries;
+            let leaf = self.walk.next_leaf(reader, watch, |leaf| {
+                for (at, (key, count)) in leaf.keys().iter().zip(leaf.values::<U32>()).enumerate() {
+                    let (place, count) = (leaf.place(), count.get());
+                    if count < OVERFLOW {
+                        let offset = leaf.value_offset(at);
+                        return Err(place.corrupt("count", offset, "at least 3", count));
+                    }
+                    let (block, key_offset) = (key.get(), key_offset(at));
+                    entries.push_back(OverflowEntry { block, count, place, key_offset });
                 }
-                let (block, key_offset) = (key.get(), key_offset(at));
-                self.entries.push_back(OverflowEntry { block, count, place, key_offset });
+                Ok(())
+            })?;
+            if leaf.is_none() {
+                return Ok(None);
             }
         }
         Ok(self.entries.pop_front())
@@ -301,7 +286,8 @@ fn metadata_index(reader: &Reader, root: SpaceMapRoot) -> Result<Vec<MetadataBlo
     reader.read(root.index, &mut page)?;
     let index = IndexBlock::ref_from_bytes(page.bytes())
         .map_err(|_| place.corrupt("size", 0, "4096 bytes", "less"))?;
-    check_identity(&page, BlockKind::Index, index.blocknr.get(), place)?;
+    check_checksum(&page, BlockKind::Index, place)?;
+    check_number(&page, place)?;
     let mut bitmaps = Bitmaps::new(root.blocks);
     for (at, entry) in index.index.iter().enumerate() {
         if widen(bitmaps.blocks.len()) == bitmaps.wanted {
@@ -352,17 +338,4 @@ impl Bitmaps {
         }
         Ok(self.blocks)
     }
-}
-
-/// Checks checksum and own block number of a block that is no node.
-fn check_identity(page: &Page, kind: BlockKind, own: u64, place: Place) -> Result<()> {
-    let (expected, found) = (checksum(page, kind), page.stored_checksum());
-    if found != expected {
-        let found = format!("{found:#010x}");
-        return Err(place.corrupt("csum", 0, format!("{expected:#010x}"), found));
-    }
-    if own != u64::from(place.block.get()) {
-        return Err(place.corrupt("blocknr", offset_of!(IndexBlock, blocknr), place.block, own));
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::mem::offset_of;
 
 use zerocopy::FromBytes;
 
-use crate::checksum::{BlockKind, checksum};
+use crate::checksum::{BlockKind, check_checksum, check_number, checksum};
 use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{self, Page, SuperblockDisk};
 use crate::units::{BLOCK_BYTES, MAX_METADATA_BLOCKS, MetadataBlock, SECTOR_SIZE, Time, pointer};
@@ -33,6 +33,30 @@ pub enum View {
     MetadataSnapshot,
 }
 
+/// The two space maps of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpaceMap {
+    /// Counts blocks of the data device, in units of the data block size.
+    Data,
+    /// Counts blocks of the metadata device, 4 KiB each.
+    Metadata,
+}
+
+impl SpaceMap {
+    /// What errors call its root, and where that lies in the superblock.
+    pub(crate) const fn root_place(self) -> (Structure, usize) {
+        match self {
+            Self::Data => {
+                (Structure::DataSpaceMapRoot, offset_of!(SuperblockDisk, data_space_map_root))
+            }
+            Self::Metadata => (
+                Structure::MetadataSpaceMapRoot,
+                offset_of!(SuperblockDisk, metadata_space_map_root),
+            ),
+        }
+    }
+}
+
 /// Root of a space map, its pointers within the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpaceMapRoot {
@@ -53,6 +77,17 @@ pub struct SpaceMapRoots {
     pub data: SpaceMapRoot,
     /// Counts metadata blocks.
     pub metadata: SpaceMapRoot,
+}
+
+impl SpaceMapRoots {
+    /// The root of one of them.
+    #[must_use]
+    pub const fn of(&self, map: SpaceMap) -> SpaceMapRoot {
+        match map {
+            SpaceMap::Data => self.data,
+            SpaceMap::Metadata => self.metadata,
+        }
+    }
 }
 
 /// A checked superblock.
@@ -141,7 +176,7 @@ impl Superblock {
 #[must_use]
 pub fn held_root(page: &Page) -> Option<u64> {
     let (disk, _) = SuperblockDisk::ref_from_prefix(page.bytes()).ok()?;
-    let is_whole = disk.csum.get() == checksum(page, BlockKind::Superblock);
+    let is_whole = page.stored_checksum() == checksum(page, BlockKind::Superblock);
     (is_whole && disk.magic.get() == raw::THIN_SUPERBLOCK_MAGIC).then_some(disk.held_root.get())
 }
 
@@ -166,12 +201,14 @@ struct Fields<'a> {
     blocks: u64,
 }
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     /// `blocks` is the source's size here; from the metadata space map on, it is the map's.
     fn live(self, page: &Page) -> Result<(Superblock, SpaceMapRoots)> {
         self.check_identity(page)?;
-        let data = self.space_map_root(Structure::DataSpaceMapRoot, MAX_DATA_BLOCKS)?;
-        let metadata = self.space_map_root(Structure::MetadataSpaceMapRoot, MAX_METADATA_BLOCKS)?;
+        let data = &self.disk.data_space_map_root;
+        let metadata = &self.disk.metadata_space_map_root;
+        self.check_counts(SpaceMap::Data, data, MAX_DATA_BLOCKS)?;
+        self.check_counts(SpaceMap::Metadata, metadata, MAX_METADATA_BLOCKS)?;
         let blocks = metadata.nr_blocks.get();
         if blocks > self.blocks {
             return Err(self.place.corrupt_with_hint(
@@ -183,28 +220,20 @@ impl<'a> Fields<'a> {
             ));
         }
         let fields = Self { blocks, ..self };
-        let data = fields.within(data, offset_of!(SuperblockDisk, data_space_map_root))?;
-        let offset = offset_of!(SuperblockDisk, metadata_space_map_root);
-        let metadata = fields.within(metadata, offset)?;
+        let data = fields.space_map_root(SpaceMap::Data, data)?;
+        let metadata = fields.space_map_root(SpaceMap::Metadata, metadata)?;
         Ok((fields.superblock()?, SpaceMapRoots { data, metadata }))
     }
 
     fn check_identity(&self, page: &Page) -> Result<()> {
         let (disk, place) = (self.disk, self.place);
-        let expected = checksum(page, BlockKind::Superblock);
-        if disk.csum.get() != expected {
-            let found = format!("{:#010x}", disk.csum.get());
-            return Err(place.corrupt("csum", 0, format!("{expected:#010x}"), found));
-        }
+        check_checksum(page, BlockKind::Superblock, place)?;
         if disk.magic.get() != raw::THIN_SUPERBLOCK_MAGIC {
             let offset = offset_of!(SuperblockDisk, magic);
             let expected = raw::THIN_SUPERBLOCK_MAGIC;
             return Err(place.corrupt("magic", offset, expected, disk.magic.get()));
         }
-        if disk.blocknr.get() != u64::from(place.block.get()) {
-            let offset = offset_of!(SuperblockDisk, blocknr);
-            return Err(place.corrupt("blocknr", offset, place.block, disk.blocknr.get()));
-        }
+        check_number(page, place)?;
         let unsupported = |field, expected: &str, found: u32| Error::Unsupported {
             field,
             expected: expected.to_owned(),
@@ -266,13 +295,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn space_map_root(&self, structure: Structure, limit: u64) -> Result<&'a raw::SpaceMapRoot> {
-        let (root, offset) = if structure == Structure::DataSpaceMapRoot {
-            (&self.disk.data_space_map_root, offset_of!(SuperblockDisk, data_space_map_root))
-        } else {
-            let offset = offset_of!(SuperblockDisk, metadata_space_map_root);
-            (&self.disk.metadata_space_map_root, offset)
-        };
+    fn check_counts(&self, map: SpaceMap, root: &raw::SpaceMapRoot, limit: u64) -> Result<()> {
+        let (structure, offset) = map.root_place();
         let place = Place { structure, ..self.place };
         let (blocks, allocated) = (root.nr_blocks.get(), root.nr_allocated.get());
         if blocks > limit {
@@ -283,10 +307,11 @@ impl<'a> Fields<'a> {
             let offset = offset.saturating_add(offset_of!(raw::SpaceMapRoot, nr_allocated));
             return Err(place.corrupt("nr_allocated", offset, expected, allocated));
         }
-        Ok(root)
+        Ok(())
     }
 
-    fn within(&self, root: &raw::SpaceMapRoot, offset: usize) -> Result<SpaceMapRoot> {
+    fn space_map_root(&self, map: SpaceMap, root: &raw::SpaceMapRoot) -> Result<SpaceMapRoot> {
+        let (_, offset) = map.root_place();
         let at = |field_offset: usize| offset.saturating_add(field_offset);
         Ok(SpaceMapRoot {
             blocks: root.nr_blocks.get(),

@@ -1,6 +1,8 @@
 //! An open pool with the conductor of its questions; tables made of it share it.
 
-use thinscope_core::Pool;
+use pyo3::prelude::*;
+use thinscope_core::watch::Watch;
+use thinscope_core::{Pool, Result};
 
 use crate::conduct::Conductor;
 
@@ -9,4 +11,15 @@ use crate::conduct::Conductor;
 pub(crate) struct Handle {
     pub(crate) pool: Pool,
     pub(crate) conductor: Conductor,
+}
+
+impl Handle {
+    /// Asks the pool, conducting the question to its end.
+    pub(crate) fn ask<T: Send>(
+        &self,
+        py: Python<'_>,
+        question: impl FnOnce(&Pool, &Watch) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        self.conductor.conduct(py, |watch| question(&self.pool, watch))
+    }
 }

@@ -106,8 +106,7 @@ pub(crate) struct Mappings {
 
 impl Mappings {
     fn stream(&self, py: Python<'_>) -> PyResult<MappingStream> {
-        let Handle { pool, conductor } = &*self.handle;
-        conductor.conduct(py, |watch| pool.mappings(self.only, self.range, watch))
+        self.handle.ask(py, |pool, watch| pool.mappings(self.only, self.range, watch))
     }
 }
 

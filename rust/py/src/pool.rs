@@ -9,8 +9,7 @@ use thinscope_core::Pool as CorePool;
 use thinscope_core::btree::KeyRange;
 use thinscope_core::devices::Device as CoreDevice;
 use thinscope_core::recount::Recount;
-use thinscope_core::space_map::SpaceMap;
-use thinscope_core::superblock::View;
+use thinscope_core::superblock::{SpaceMap, View};
 use thinscope_core::units::{DeviceId, VirtualBlock};
 
 use crate::conduct::Conductor;
@@ -132,8 +131,7 @@ impl Pool {
 
     /// The devices' records, by ascending id.
     fn devices(&self, py: Python<'_>) -> PyResult<Vec<DeviceRecord>> {
-        let Handle { pool, conductor } = &*self.handle;
-        let devices = conductor.conduct(py, |watch| pool.devices(watch))?;
+        let devices = self.handle.ask(py, CorePool::devices)?;
         Ok(devices.iter().map(DeviceRecord::from).collect())
     }
 
@@ -151,26 +149,23 @@ impl Pool {
 
     /// Where a virtual block of a device lies, as a run of one block, or None.
     fn lookup(&self, py: Python<'_>, device: u32, block: u64) -> PyResult<Option<Run>> {
-        let Handle { pool, conductor } = &*self.handle;
         let (device, block) = (DeviceId::new(device), VirtualBlock::new(block));
-        let run = conductor.conduct(py, |watch| pool.lookup(device, block, watch))?;
+        let run = self.handle.ask(py, |pool, watch| pool.lookup(device, block, watch))?;
         Ok(run.as_ref().map(Run::from))
     }
 
     /// The highest virtual block that a device maps, or None.
     fn highest_block(&self, py: Python<'_>, device: u32) -> PyResult<Option<u64>> {
-        let Handle { pool, conductor } = &*self.handle;
         let device = DeviceId::new(device);
-        let highest = conductor.conduct(py, |watch| pool.highest_block(device, watch))?;
+        let highest = self.handle.ask(py, |pool, watch| pool.highest_block(device, watch))?;
         Ok(highest.map(VirtualBlock::get))
     }
 
     /// Counts all mappings by reading each distinct node once: blocks mapped by device id,
     /// distinct data blocks reached, distinct nodes.
     fn recount(&self, py: Python<'_>) -> PyResult<(BTreeMap<u32, u64>, u64, u64)> {
-        let Handle { pool, conductor } = &*self.handle;
         let Recount { mapped_blocks, reached_blocks, nodes } =
-            conductor.conduct(py, |watch| pool.recount(watch))?;
+            self.handle.ask(py, CorePool::recount)?;
         let by_id = mapped_blocks.into_iter().map(|(id, count)| (id.get(), count));
         Ok((by_id.collect(), reached_blocks, nodes))
     }

@@ -7,7 +7,8 @@ use arrow_schema::{DataType, Field, Schema};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use thinscope_core::Result;
-use thinscope_core::space_map::{CountRun as CoreRun, ReferenceCounts as CoreCounts, SpaceMap};
+use thinscope_core::space_map::{CountRun as CoreRun, ReferenceCounts as CoreCounts};
+use thinscope_core::superblock::SpaceMap;
 use thinscope_core::watch::Watch;
 
 use crate::handle::Handle;
@@ -73,8 +74,7 @@ pub(crate) struct ReferenceCounts {
 
 impl ReferenceCounts {
     fn stream(&self, py: Python<'_>) -> PyResult<CoreCounts> {
-        let Handle { pool, conductor } = &*self.handle;
-        conductor.conduct(py, |watch| pool.reference_counts(self.map, watch))
+        self.handle.ask(py, |pool, watch| pool.reference_counts(self.map, watch))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use pyo3::prelude::*;
 use thinscope_core::pool::SpaceUsage as CoreUsage;
-use thinscope_core::space_map::SpaceMap;
-use thinscope_core::superblock::Superblock as CoreSuperblock;
+use thinscope_core::superblock::{SpaceMap, Superblock as CoreSuperblock};
 use thinscope_core::units::MetadataBlock;
 
 /// The superblock of a pool (kernel: `struct thin_disk_superblock`), checked.

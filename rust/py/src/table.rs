@@ -59,9 +59,8 @@ impl<B: Batches> Reading<B> {
         if self.ended {
             return Ok(None);
         }
-        let Handle { pool, conductor } = &*self.handle;
         let batches = &mut self.batches;
-        let rows = conductor.conduct(py, |watch| {
+        let rows = self.handle.ask(py, |pool, watch| {
             loop {
                 match pool.unchanged(batches.next_batch(watch))? {
                     Some(rows) if rows.is_empty() => {}

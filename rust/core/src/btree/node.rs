@@ -6,11 +6,15 @@ use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable};
 
 use super::Tree;
-use crate::checksum::{BlockKind, checksum};
+use crate::checksum::{BlockKind, check_checksum, check_number};
 use crate::error::{Error, Place, Result, Structure};
 use crate::raw::{INTERNAL_NODE, LEAF_NODE, NODE_ROOM, NodeHeader, Page};
 use crate::reader::Reader;
 use crate::units::{MetadataBlock, index_u32};
+
+/// Where `flags`, which makes a node internal or leaf, lies in a node. What is wrong with a
+/// node's place among others is told there.
+pub(crate) const FLAGS_OFFSET: usize = offset_of!(NodeHeader, flags);
 
 /// Bytes in a key.
 const KEY_SIZE: usize = 8;
@@ -60,21 +64,18 @@ impl<'a> Node<'a> {
         let place = Place { block, structure: Structure::Node(tree) };
         let (header, room) = NodeHeader::ref_from_prefix(page.bytes())
             .map_err(|_| place.corrupt("size", 0, "4096 bytes", "less"))?;
-        let expected = checksum(page, BlockKind::Node);
-        if header.csum.get() != expected {
-            let found = format!("{:#010x}", header.csum.get());
-            return Err(place.corrupt("csum", 0, format!("{expected:#010x}"), found));
-        }
-        if header.blocknr.get() != u64::from(block.get()) {
-            let offset = offset_of!(NodeHeader, blocknr);
-            return Err(place.corrupt("blocknr", offset, block, header.blocknr.get()));
-        }
+        check_checksum(page, BlockKind::Node, place)?;
+        check_number(page, place)?;
         let is_leaf = match header.flags.get() {
             INTERNAL_NODE => false,
             LEAF_NODE => true,
             found => {
-                let offset = offset_of!(NodeHeader, flags);
-                return Err(place.corrupt("flags", offset, "1 (internal) or 2 (leaf)", found));
+                return Err(place.corrupt(
+                    "flags",
+                    FLAGS_OFFSET,
+                    "1 (internal) or 2 (leaf)",
+                    found,
+                ));
             }
         };
         let value_size = if is_leaf { tree.value_size() } else { CHILD_SIZE };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use zerocopy::{FromBytes, Immutable};
 
+use super::node::FLAGS_OFFSET;
 use super::{KeyRange, MAX_DEPTH, Node, Tree};
 use crate::error::{Error, Result};
 use crate::raw::Page;
@@ -22,6 +23,7 @@ pub struct TreeWalk {
     /// Nodes still to be visited with what the edges to them admit and their depths, the next
     /// one last.
     stack: Vec<(MetadataBlock, KeyRange, usize)>,
+    page: Box<Page>,
 }
 
 impl TreeWalk {
@@ -29,24 +31,24 @@ impl TreeWalk {
     #[must_use]
     pub fn new(tree: Tree, root: MetadataBlock) -> Self {
         let stack = vec![(root, KeyRange::ALL, 0)];
-        Self { tree, seen: HashSet::new(), leaf_depth: None, stack }
+        Self { tree, seen: HashSet::new(), leaf_depth: None, stack, page: Page::zeroed() }
     }
 
-    /// Reads on to the next leaf; `page` holds it.
+    /// Reads on to the next leaf, and hands it to `take`. None at the end.
     ///
     /// # Errors
     ///
-    /// A read that fails, or the first rule that is broken.
-    pub fn next_leaf<'a>(
+    /// A read that fails, the first rule that is broken, or what `take` returns.
+    pub fn next_leaf<T>(
         &mut self,
         reader: &Reader,
         watch: &Watch,
-        page: &'a mut Page,
-    ) -> Result<Option<Node<'a>>> {
+        take: impl FnOnce(&Node<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         while let Some((block, admitted, depth)) = self.stack.pop() {
             watch.advance(1)?;
-            reader.read(block, page)?;
-            let node = Node::parse(page, block, self.tree)?;
+            reader.read(block, &mut self.page)?;
+            let node = Node::parse(&self.page, block, self.tree)?;
             node.check_range(admitted)?;
             if !self.seen.insert(block) {
                 return Err(node.place().corrupt("references", 0, "one in this tree", "several"));
@@ -54,10 +56,9 @@ impl TreeWalk {
             if node.is_leaf() {
                 let expected = *self.leaf_depth.get_or_insert(depth);
                 if depth != expected {
-                    return Err(node.place().corrupt("depth", 4, expected, depth));
+                    return Err(node.place().corrupt("depth", FLAGS_OFFSET, expected, depth));
                 }
-                // Parsed once more, since a node that is returned borrows for longer.
-                return Node::parse(page, block, self.tree).map(Some);
+                return take(&node).map(Some);
             }
             check_depth(&node, depth)?;
             let first_child = self.stack.len();
@@ -86,11 +87,8 @@ pub fn read_tree(
     watch: &Watch,
     mut each: impl FnMut(&Node<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut page = Page::zeroed();
     let mut walk = TreeWalk::new(tree, root);
-    while let Some(leaf) = walk.next_leaf(reader, watch, &mut page)? {
-        each(&leaf)?;
-    }
+    while walk.next_leaf(reader, watch, &mut each)?.is_some() {}
     Ok(())
 }
 
@@ -170,5 +168,5 @@ fn check_depth(node: &Node<'_>, depth: usize) -> Result<(), Error> {
     if depth < MAX_DEPTH {
         return Ok(());
     }
-    Err(node.place().corrupt("depth", 4, format!("at most {MAX_DEPTH} levels"), "more"))
+    Err(node.place().corrupt("depth", FLAGS_OFFSET, format!("at most {MAX_DEPTH} levels"), "more"))
 }

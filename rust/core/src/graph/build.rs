@@ -10,15 +10,12 @@ use std::collections::HashMap;
 
 use super::{Graph, InternalNode, NodeRef};
 use crate::block_set::{BlockSet, Ranks};
-use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
+use crate::btree::{FLAGS_OFFSET, KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
 use crate::error::{Error, Place, Result, Structure};
-use crate::raw::{NodeHeader, Page};
+use crate::raw::Page;
 use crate::reader::Reader;
 use crate::units::{DeviceId, MetadataBlock, index_u32, low_u32, widen};
 use crate::watch::Watch;
-
-/// Where `flags`, which makes a node internal or leaf, lies in a node.
-const FLAGS_OFFSET: usize = std::mem::offset_of!(NodeHeader, flags);
 
 impl Graph {
     /// Reads the internal nodes below the roots.
@@ -67,7 +64,7 @@ impl Builder<'_> {
         let mut rounds = 0;
         while !frontier.is_empty() {
             let first_new = self.nodes.len();
-            self.read_nodes(frontier)?;
+            self.read_nodes(frontier, None)?;
             let new = self.nodes.get(first_new..).unwrap_or_default();
             frontier = new.iter().filter_map(|node| self.first_child(node)).collect();
             frontier.retain(|block| !self.known.contains_key(block));
@@ -127,19 +124,13 @@ impl Builder<'_> {
             }
         }
         for height in (1..=highest).rev() {
-            let level = by_height.get(usize::from(height)).cloned().unwrap_or_default();
-            let unknown = self.check_children(&level, height)?;
+            let level = by_height.get_mut(usize::from(height)).map(std::mem::take);
+            let unknown = self.check_children(&level.unwrap_or_default(), height)?;
             let first_new = self.nodes.len();
-            self.read_nodes(unknown.clone())?;
             let below = height.saturating_sub(1);
-            if let Some(leaf) = unknown.into_iter().find(|block| self.leaves.contains(*block)) {
-                return Err(two_heights(leaf, below, 0));
-            }
-            for (at, node) in self.nodes.iter_mut().enumerate().skip(first_new) {
-                node.height = below;
-                if let Some(level) = by_height.get_mut(usize::from(below)) {
-                    level.push(at);
-                }
+            self.read_nodes(unknown, Some(below))?;
+            if let Some(level) = by_height.get_mut(usize::from(below)) {
+                level.extend(first_new..self.nodes.len());
             }
         }
         Ok(())
@@ -154,9 +145,7 @@ impl Builder<'_> {
             let Some(node) = self.nodes.get(*at) else {
                 continue;
             };
-            let start = index_u32(node.first_child);
-            let end = start.saturating_add(index_u32(node.children));
-            for child in self.children.get(start..end).unwrap_or_default() {
+            for child in self.children.get(node.entries()).unwrap_or_default() {
                 let child = MetadataBlock::new(*child);
                 let known = self.known.get(&child).and_then(|at| self.nodes.get(index_u32(*at)));
                 match known.map(|known| known.height) {
@@ -173,20 +162,25 @@ impl Builder<'_> {
         Ok(unknown)
     }
 
-    /// Reads nodes, distinct ones and in disk order; keeps internal nodes, notes leaves.
-    fn read_nodes(&mut self, mut blocks: Vec<MetadataBlock>) -> Result<()> {
+    /// Reads nodes, distinct ones and in disk order. Internal nodes are kept; leaves are noted, or
+    /// are damage where the height is known.
+    fn read_nodes(&mut self, mut blocks: Vec<MetadataBlock>, height: Option<u8>) -> Result<()> {
         blocks.sort_unstable();
         blocks.dedup();
         let (reader, watch) = (self.reader, self.watch);
-        reader.read_sorted(&blocks, watch, |_, block, page| self.add(block, page))
+        reader.read_sorted(&blocks, watch, |_, block, page| self.add(block, page, height))
     }
 
-    fn add(&mut self, block: MetadataBlock, page: &Page) -> Result<()> {
+    fn add(&mut self, block: MetadataBlock, page: &Page, height: Option<u8>) -> Result<()> {
         let node = Node::parse(page, block, Tree::Mapping)?;
         if node.is_leaf() {
+            if let Some(height) = height {
+                return Err(two_heights(block, height, 0));
+            }
             self.leaves.insert(block);
             return Ok(());
         }
+        let height = height.unwrap_or_default();
         let first_child = low_u32(widen(self.children.len()));
         for (key, child) in node.keys().iter().zip(node.children(self.reader, KeyRange::ALL)) {
             self.keys.push(key.get());
@@ -194,7 +188,7 @@ impl Builder<'_> {
         }
         self.known.insert(block, low_u32(widen(self.nodes.len())));
         let children = low_u32(widen(node.keys().len()));
-        self.nodes.push(InternalNode { block, height: 0, first_child, children });
+        self.nodes.push(InternalNode { block, height, first_child, children });
         Ok(())
     }
 
@@ -203,9 +197,7 @@ impl Builder<'_> {
         nodes.sort_unstable_by_key(|node| (u8::MAX.saturating_sub(node.height), node.block));
         let positions = Positions { internal: known, ranks: leaves.ranks() }.renumbered(&nodes);
         for node in &nodes {
-            let start = index_u32(node.first_child);
-            let end = start.saturating_add(index_u32(node.children));
-            for child in children.get_mut(start..end).unwrap_or_default() {
+            for child in children.get_mut(node.entries()).unwrap_or_default() {
                 *child = positions.of(MetadataBlock::new(*child)).position();
             }
         }
@@ -253,19 +245,16 @@ impl Graph {
         let mut leaves = std::mem::take(&mut self.admitted);
         for (at, node) in self.nodes.iter().enumerate() {
             let own = internal.get(at).copied().unwrap_or(KeyRange::ALL);
-            let mut children = self.children(node).enumerate().peekable();
-            while let Some((entry, (first, child))) = children.next() {
-                let next = children.peek().map(|(_, (key, _))| key.saturating_sub(1));
-                let last = next.unwrap_or(own.last);
-                if first < own.first || first > own.last {
-                    return Err(out_of_range(mapping_node(node.block), entry, first, own));
+            for (entry, (range, child)) in self.children(node).enumerate() {
+                if range.first < own.first || range.first > own.last {
+                    return Err(out_of_range(mapping_node(node.block), entry, range.first, own));
                 }
                 let (ranges, at) = match child {
                     NodeRef::Leaf(at) => (&mut leaves, at),
                     NodeRef::Internal(at) => (&mut internal, at),
                 };
-                if let Some(range) = ranges.get_mut(index_u32(at)) {
-                    *range = range.intersection(KeyRange { first, last: last.min(own.last) });
+                if let Some(admitted) = ranges.get_mut(index_u32(at)) {
+                    *admitted = admitted.intersection(range.intersection(own));
                 }
             }
         }

@@ -30,14 +30,10 @@ impl LeafCursor {
                 continue;
             };
             let first_child = self.stack.len();
-            let mut children = graph.children(node).peekable();
-            while let Some((first, child)) = children.next() {
-                let next = children.peek().map(|(key, _)| *key);
-                let is_before = next.is_some_and(|next| next <= self.wanted.first);
-                if !is_before && first <= self.wanted.last {
-                    self.stack.push(child);
-                }
-            }
+            let wanted = graph.children(node).filter(|(range, _)| {
+                range.last >= self.wanted.first && range.first <= self.wanted.last
+            });
+            self.stack.extend(wanted.map(|(_, child)| child));
             if let Some(children) = self.stack.get_mut(first_child..) {
                 children.reverse();
             }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use zerocopy::little_endian::U64;
 
 use super::Graph;
-use crate::btree::{KeyRange, Node, Tree};
+use crate::btree::{FLAGS_OFFSET, KeyRange, Node, Tree};
 use crate::error::{Error, Result};
 use crate::raw::Page;
 use crate::reader::Reader;
@@ -36,16 +36,11 @@ impl<'a> MappingLeaf<'a> {
     ) -> Result<Self> {
         let node = Node::parse(page, block, Tree::Mapping)?;
         if !node.is_leaf() {
-            let offset = std::mem::offset_of!(crate::raw::NodeHeader, flags);
-            return Err(node.place().corrupt("flags", offset, "2 (leaf)", "1 (internal)"));
+            return Err(node.place().corrupt("flags", FLAGS_OFFSET, "2 (leaf)", "1 (internal)"));
         }
         node.check_range(admitted)?;
-        let values = node.values::<U64>();
-        let beyond = values.iter().position(|value| value.get() >> TIME_BITS >= data_blocks);
-        if let Some((at, value)) = beyond.and_then(|at| Some((at, values.get(at)?))) {
-            let expected = format!("below {data_blocks}, the blocks of the data device");
-            let found = value.get() >> TIME_BITS;
-            return Err(node.place().corrupt("data block", node.value_offset(at), expected, found));
+        for (at, value) in node.values::<U64>().iter().enumerate() {
+            check_data_block(&node, at, value.get(), data_blocks)?;
         }
         Ok(Self(node))
     }
@@ -75,6 +70,21 @@ impl<'a> MappingLeaf<'a> {
 #[must_use]
 pub fn unpack(value: u64) -> (DataBlock, Time) {
     (DataBlock::new(value >> TIME_BITS), Time::new(low_u32(value & ((1 << TIME_BITS) - 1))))
+}
+
+/// Checks that value number `at` of a mapping leaf names a block of the data device.
+pub(crate) fn check_data_block(
+    node: &Node<'_>,
+    at: usize,
+    value: u64,
+    data_blocks: u64,
+) -> Result<()> {
+    let (block, _) = unpack(value);
+    if block.get() < data_blocks {
+        return Ok(());
+    }
+    let expected = format!("below {data_blocks}, the blocks of the data device");
+    Err(node.place().corrupt("data block", node.value_offset(at), expected, block))
 }
 
 /// What reading leaves needs, beside the graph.
@@ -140,7 +150,8 @@ impl LeafReader<'_> {
     }
 }
 
-/// Threads of our own for one question: they die with it, so that a fork never loses them.
+/// Threads of our own, where there are enough leaves for them. They do not survive a fork: let
+/// them go with the question, or remember which process they belong to.
 ///
 /// # Errors
 ///
