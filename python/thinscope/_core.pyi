@@ -2,6 +2,7 @@
 The compiled core of thinscope: pools by device id. Use `thinscope`, which adds the rest.
 """
 
+from _typeshed import SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsIndex, final
 
@@ -143,6 +144,22 @@ class Pool:
         """
         The devices' records, by ascending id.
         """
+    def dump(
+        self,
+        /,
+        target: str | PathLike[str] | Any | None,
+        *,
+        format: str,
+        devices: SupportsGetItem[int, SupportsIndex] | None,
+        with_mappings: bool,
+        transaction_id: SupportsIndex | None = None,
+        data_blocks: SupportsIndex | None = None,
+        data_block_sectors: SupportsIndex | None = None,
+    ) -> None:
+        """
+        Writes the pool as text to a file that exists, to a binary file object, or to stdout.
+        What the header says can be said otherwise.
+        """
     def highest_block(self, /, device: SupportsIndex) -> int | None:
         """
         The highest virtual block that a device maps, or None.
@@ -177,10 +194,12 @@ class Pool:
         """
         Usage of the metadata device.
         """
-    def recount(self, /) -> tuple[dict[int, int], int, int]:
+    def recount(
+        self, /, with_exclusive: bool
+    ) -> tuple[dict[int, int], dict[int, int] | None, int, int]:
         """
-        Counts all mappings by reading each distinct node once: blocks mapped by device id,
-        distinct data blocks reached, distinct nodes.
+        Counts all mappings by reading each distinct node once: blocks mapped by device id, of
+        those the exclusive ones or None, distinct data blocks reached, distinct nodes.
         """
     def reference_counts(self, /, space: str) -> ReferenceCounts:
         """

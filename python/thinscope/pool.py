@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from thinscope import _core
 from thinscope.errors import UnknownDevice
+from thinscope.target import Identity, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from thinscope._core import Mappings, ReferenceCounts, Run, SpaceUsage, Superblock
@@ -74,7 +76,7 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
     core = _core.Pool(
         source, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
     )
-    return Pool(core, name)
+    return Pool(core, name, Identity.of(source))
 
 
 class Pool:
@@ -84,9 +86,10 @@ class Pool:
         source: The source as messages name it: a path, or what it is (``<bytes>``).
     """
 
-    def __init__(self, core: _core.Pool, source: str) -> None:
+    def __init__(self, core: _core.Pool, source: str, identity: Identity | None = None) -> None:
         """Wrap an open handle; use `thinscope.open`."""
         self._open_core: _core.Pool | None = core
+        self._identity = identity
         self.source = source
 
     @property
@@ -177,13 +180,60 @@ class Pool:
         """
         return self._core.mappings(None, begin, end)
 
-    def recount(self) -> Recount:
+    def recount(self, *, exclusive: bool = False) -> Recount:
         """Count all mappings, reading and checking each distinct node of the trees once.
+
+        Args:
+            exclusive: Count what each device maps alone as well; many leaves are read twice.
 
         Raises:
             CorruptMetadata: A node breaks a rule of the format.
         """
-        return Recount(*self._core.recount())
+        return Recount(*self._core.recount(exclusive))
+
+    def dump(  # noqa: PLR0913 - keywords
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: Literal["xml", "human_readable"] = "xml",  # noqa: A002 - the word for it
+        devices: Iterable[int | str] | None = None,
+        mappings: bool = True,
+        transaction_id: int | None = None,
+        data_blocks: int | None = None,
+        data_block_sectors: int | None = None,
+    ) -> None:
+        """Write the pool as text, as ``thin_dump`` does; ``thin_restore`` reads the XML.
+
+        Runs of leaves that devices share are written once. Memory stays flat: text is written
+        while mappings are read.
+
+        Args:
+            target: A path, or a binary file object. A new file takes the path when all is
+                written; what was there is lost only then. FIFOs and devices are written to.
+            format: ``xml``, or ``human_readable``, where ranges have both their ends in them.
+            devices: Which devices, by id; by default all.
+            mappings: Whether to write the mappings, or the devices alone.
+            transaction_id: Written in place of the pool's own.
+            data_blocks: Blocks of the data device, written in place of the pool's own.
+            data_block_sectors: Sectors of 512 bytes in a data block, written in place of the
+                pool's own.
+
+        Raises:
+            OSError: The target cannot be written, or is the source.
+            UnknownDevice: The pool has no such device.
+            CorruptMetadata: A node breaks a rule of the format.
+        """
+        ids = None if devices is None else [self.device(who).id for who in devices]
+        with Target(target, not_to_be=self._identity) as written:
+            self._core.dump(
+                written,
+                format=format,
+                devices=ids,
+                with_mappings=mappings,
+                transaction_id=transaction_id,
+                data_blocks=data_blocks,
+                data_block_sectors=data_block_sectors,
+            )
 
     def reference_counts(self, space: Literal["data", "metadata"]) -> ReferenceCounts:
         """Return the reference counts of a space of the live pool, as a table of runs.
@@ -221,11 +271,14 @@ class Recount:
 
     Attributes:
         mapped_blocks: Blocks that each device maps, in data blocks, by ascending id.
+        exclusive_blocks: Of those, the blocks that no other mapping names, or None where they
+            were not asked for.
         reached_blocks: Distinct data blocks that the devices reach.
         nodes: Distinct nodes of all mapping trees, in metadata blocks.
     """
 
     mapped_blocks: Mapping[int, int]
+    exclusive_blocks: Mapping[int, int] | None
     reached_blocks: int
     nodes: int
 

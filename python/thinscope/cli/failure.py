@@ -19,6 +19,7 @@ class ExitCode(enum.IntEnum):
     ANSWERED = 0
     NEEDS_ATTENTION = 1
     NO_ANSWER = 2
+    PEER_FAILED = 64
     INTERRUPTED = 130
 
 

@@ -19,6 +19,13 @@ COMMANDS = {
 }
 """Each command with its line of help; its module is loaded when it is asked for."""
 
+PEERS = {
+    "thin_dump": "The pool as XML, which thin_restore reads, or as text.",
+    "thin_ls": "The devices in columns.",
+    "thin_metadata_size": "How large a metadata device should be.",
+}
+"""The commands of thin-provisioning-tools, likewise."""
+
 _DEFAULT = "overview"
 _OWN_OPTIONS = frozenset({"--help", "-h", "--version"})
 
@@ -29,20 +36,24 @@ class _Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:
             raise click.UsageError("missing argument 'SOURCE'", ctx)
-        if args[0] not in COMMANDS and args[0] not in _OWN_OPTIONS:
+        if args[0] not in {*COMMANDS, *PEERS, *_OWN_OPTIONS}:
             _look_for_slip(*args[:2])
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(COMMANDS)
+        return [*COMMANDS, *PEERS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in COMMANDS:
+        if cmd_name in PEERS:
+            module = f"thinscope.cli.peers.{cmd_name}"
+        elif cmd_name in COMMANDS:
+            module = f"thinscope.cli.{cmd_name}"
+        else:
             return None
-        command = import_module(f"thinscope.cli.{cmd_name}").command
+        command = import_module(module).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")
         return command
@@ -55,13 +66,15 @@ class _Group(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Commands of thin-provisioning-tools, used as there"):
+            formatter.write_dl(list(PEERS.items()))
 
 
 def _look_for_slip(word: str, following: str = "-") -> None:
     """Raise if a word is neither file nor option, but nearly a command or used like one."""
     if word.startswith("-") or os.path.lexists(word):
         return
-    if similar := get_close_matches(word, COMMANDS, n=1):
+    if similar := get_close_matches(word, [*COMMANDS, *PEERS], n=1):
         raise Failure(f"{word}: no such file or directory", f'did you mean "{similar[0]}"?')
     if not following.startswith("-"):
         raise Failure(f"{word}: no such command or file", "`thinscope --help` lists the commands")

@@ -74,6 +74,12 @@ impl Graph {
         &self.nodes
     }
 
+    /// The internal node at a position.
+    #[must_use]
+    pub fn node(&self, at: u32) -> Option<&InternalNode> {
+        self.nodes.get(index_u32(at))
+    }
+
     /// The blocks of all distinct leaves, ascending.
     #[must_use]
     pub fn leaves(&self) -> &[MetadataBlock] {
@@ -98,6 +104,37 @@ impl Graph {
             let child = if is_lowest { NodeRef::Leaf(*child) } else { NodeRef::Internal(*child) };
             (KeyRange { first: *first, last }, child)
         })
+    }
+
+    /// Folds down: whether several devices reach each leaf. Cost: one step an edge.
+    #[must_use]
+    pub fn shared_leaves(&self) -> Vec<bool> {
+        // Whether a node was reached, and whether in a second way.
+        let mut nodes = vec![(false, false); self.nodes.len()];
+        let mut leaves = vec![(false, false); self.leaves.len()];
+        let reach = |ways: Option<&mut (bool, bool)>, is_shared: bool| {
+            if let Some((once, again)) = ways {
+                *again |= *once || is_shared;
+                *once = true;
+            }
+        };
+        for (_, root) in &self.roots {
+            match root {
+                NodeRef::Leaf(at) => reach(leaves.get_mut(index_u32(*at)), false),
+                NodeRef::Internal(at) => reach(nodes.get_mut(index_u32(*at)), false),
+            }
+        }
+        // Parents stand before their children.
+        for (at, node) in self.nodes.iter().enumerate() {
+            let is_shared = nodes.get(at).is_some_and(|(_, again)| *again);
+            for (_, child) in self.children(node) {
+                match child {
+                    NodeRef::Leaf(at) => reach(leaves.get_mut(index_u32(at)), is_shared),
+                    NodeRef::Internal(at) => reach(nodes.get_mut(index_u32(at)), is_shared),
+                }
+            }
+        }
+        leaves.into_iter().map(|(_, again)| again).collect()
     }
 
     /// Folds up: the sum, below each device's root, of a number that each leaf has. A leaf

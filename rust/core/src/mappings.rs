@@ -46,7 +46,7 @@ pub struct Run {
 
 impl Run {
     /// Takes a run in that follows on this one. Returns whether it did.
-    fn extend(&mut self, next: &Self) -> bool {
+    pub(crate) fn extend(&mut self, next: &Self) -> bool {
         let follows = |begin: u64, next: u64| begin.checked_add(self.length) == Some(next);
         let joins = self.device == next.device
             && self.time == next.time
@@ -222,26 +222,37 @@ impl MappingStream {
             self.threads = threads.map(|threads| (process, threads));
         }
         let leaves = LeafReader { reader: &self.reader, data_blocks: self.data_blocks, watch };
-        let shares = leaves.gather(
-            &self.graph,
-            positions,
-            self.threads.as_ref().map(|(_, threads)| threads),
-            |share| Vec::with_capacity(share.len()),
-            |share, _, leaf| {
-                let mut runs: Vec<Run> = Vec::new();
-                for (virtual_begin, data_begin, time) in leaf.mappings() {
-                    let device = DeviceId::default();
-                    let run = Run { device, virtual_begin, data_begin, length: 1, time };
-                    if !runs.last_mut().is_some_and(|last| last.extend(&run)) {
-                        runs.push(run);
-                    }
-                }
-                share.push(runs);
-                Ok(())
-            },
-        )?;
-        Ok(shares.into_iter().flatten().collect())
+        let threads = self.threads.as_ref().map(|(_, threads)| threads);
+        decode(&leaves, &self.graph, positions, threads)
     }
+}
+
+/// The runs of each leaf, as if they were device 0's; leaves by ascending position.
+pub(crate) fn decode(
+    leaves: &LeafReader<'_>,
+    graph: &Graph,
+    positions: &[u32],
+    threads: Option<&ThreadPool>,
+) -> Result<Vec<Vec<Run>>> {
+    let shares = leaves.gather(
+        graph,
+        positions,
+        threads,
+        |share| Vec::with_capacity(share.len()),
+        |share, _, leaf| {
+            let mut runs: Vec<Run> = Vec::new();
+            for (virtual_begin, data_begin, time) in leaf.mappings() {
+                let device = DeviceId::default();
+                let run = Run { device, virtual_begin, data_begin, length: 1, time };
+                if !runs.last_mut().is_some_and(|last| last.extend(&run)) {
+                    runs.push(run);
+                }
+            }
+            share.push(runs);
+            Ok(())
+        },
+    )?;
+    Ok(shares.into_iter().flatten().collect())
 }
 
 /// The mapping of one virtual block, reading only the nodes on the way to it.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::btree::{self, KeyRange, Tree};
 use crate::devices::{Device, read_devices};
+use crate::dump::{Dump, Format, Header};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, LeafReader};
 use crate::mappings::{self, MappingStream, Run};
 use crate::raw::Page;
 use crate::reader::Reader;
@@ -266,15 +267,66 @@ impl Pool {
         Ok(last.map(VirtualBlock::new))
     }
 
-    /// Counts all mappings by reading each distinct node once.
+    /// Counts all mappings by reading each distinct node once; for what is exclusive, some leaves
+    /// twice.
     ///
     /// # Errors
     ///
     /// As [`devices`](Self::devices).
-    pub fn recount(&self, watch: &Watch) -> Result<Recount> {
+    pub fn recount(&self, with_exclusive: bool, watch: &Watch) -> Result<Recount> {
         let graph = self.graph(watch)?;
-        let data_blocks = self.space_maps.data.blocks;
-        self.unchanged(recount(&self.reader, data_blocks, &graph, self.threads, watch))
+        let leaves = self.leaves(watch);
+        self.unchanged(recount(&leaves, &graph, self.threads, with_exclusive))
+    }
+
+    /// What a dump says of the pool, unless the caller says something else.
+    #[must_use]
+    pub const fn dump_header(&self) -> Header {
+        Header::of(&self.superblock, self.space_maps.data.blocks)
+    }
+
+    /// Hands the pool over as text, piece by piece, with the devices named, or all; a name that
+    /// comes again counts once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDevice`], what `write` returns, else as [`devices`](Self::devices).
+    pub fn dump(
+        &self,
+        header: Header,
+        format: Format,
+        mut only: Option<Vec<DeviceId>>,
+        with_mappings: bool,
+        watch: &Watch,
+        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let all = self.devices(watch)?;
+        let chosen: Vec<Device>;
+        let devices = match &mut only {
+            Some(ids) => {
+                ids.sort_unstable();
+                ids.dedup();
+                let found: Result<_> = ids.iter().map(|id| self.device(*id, watch)).collect();
+                chosen = found?;
+                &chosen
+            }
+            None => &*all,
+        };
+        let graph = match (with_mappings, only.is_some()) {
+            (false, _) => None,
+            (true, false) => Some(self.graph(watch)?),
+            (true, true) => {
+                let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
+                Some(self.unchanged(Graph::build(&self.reader, &roots, watch)).map(Arc::new)?)
+            }
+        };
+        let graph = graph.as_deref();
+        let dump = Dump { format, header, devices, graph, threads: self.threads };
+        self.unchanged(dump.write(&self.leaves(watch), write))
+    }
+
+    const fn leaves<'a>(&'a self, watch: &'a Watch) -> LeafReader<'a> {
+        LeafReader { reader: &self.reader, data_blocks: self.space_maps.data.blocks, watch }
     }
 
     /// Streams the reference counts of a space map of the live pool. Put each batch through

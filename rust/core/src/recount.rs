@@ -1,113 +1,142 @@
 //! What all mappings add up to, counted leaf by leaf in disk order.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use rayon::ThreadPool;
 
 use crate::error::Result;
 use crate::graph::{Graph, LeafReader, threads};
-use crate::reader::Reader;
-use crate::units::{DataBlock, DeviceId, index_u64, widen};
-use crate::watch::Watch;
+use crate::reached::Reached;
+use crate::units::{DataBlock, DeviceId, index_u32, widen};
 
 /// What all mappings add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recount {
     /// Mappings of each device, by ascending id.
     pub mapped_blocks: Vec<(DeviceId, u64)>,
+    /// Of those, where asked for, the mappings of blocks that are mapped nowhere else.
+    pub exclusive_blocks: Option<Vec<(DeviceId, u64)>>,
     /// Distinct data blocks that the devices reach.
     pub reached_blocks: u64,
     /// Distinct leaves and internal nodes of all mapping trees.
     pub nodes: u64,
 }
 
-/// Reads every distinct leaf once, in disk order, and counts.
+/// Reads every distinct leaf once, in disk order, and counts. For what is exclusive, the leaves
+/// that only one device has are read again, unless all data blocks are mapped once.
 ///
 /// Memory: 8 bytes a leaf, and for the distinct data blocks one bit a block of the data device
-/// or, where that is more, up to 16 bytes a mapping.
+/// or, where that is more, up to 16 bytes a mapping; twice that for what is exclusive.
 ///
 /// # Errors
 ///
 /// A read that fails, the first rule that is broken, or
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub(crate) fn recount(
-    reader: &Reader,
-    data_blocks: u64,
+    leaves: &LeafReader<'_>,
     graph: &Graph,
     thread_count: usize,
-    watch: &Watch,
+    with_exclusive: bool,
 ) -> Result<Recount> {
     let leaf_count = graph.leaves().len();
-    watch.begin("reading mappings", widen(leaf_count));
-    let reached = Reached::new(data_blocks, leaf_count);
+    let threads = threads(thread_count, leaf_count)?;
+    leaves.watch.begin("reading mappings", widen(leaf_count));
+    let reached = Reached::new(leaves.data_blocks, leaf_count);
+    // Blocks that are mapped by more than one leaf, or twice by one.
+    let again = with_exclusive.then(|| Reached::new(leaves.data_blocks, leaf_count));
     let positions: Vec<u32> = (0..).take(leaf_count).collect();
-    let leaves = LeafReader { reader, data_blocks, watch };
     let shares = leaves.gather(
         graph,
         &positions,
-        threads(thread_count, leaf_count)?.as_ref(),
+        threads.as_ref(),
         |share| (Vec::with_capacity(share.len()), Vec::new()),
-        |(counts, blocks), _, leaf| {
+        |(counts, list), _, leaf| {
             counts.push(widen(leaf.len()));
-            reached.insert(leaf.mappings().map(|(_, data, _)| data), blocks);
+            for (_, block, _) in leaf.mappings() {
+                if reached.insert(block, list)
+                    && let Some(again) = &again
+                {
+                    again.insert(block, list);
+                }
+            }
             Ok(())
         },
     )?;
-    let (counts, blocks): (Vec<_>, Vec<_>) = shares.into_iter().unzip();
+    let (counts, lists): (Vec<_>, Vec<_>) = shares.into_iter().unzip();
     let counts: Vec<u64> = counts.into_iter().flatten().collect();
+    let mut sorted: Vec<u64> = lists.into_iter().flatten().collect();
+    sorted.sort_unstable();
+    let exclusive_blocks = match again {
+        Some(again) => {
+            let repeated = Repeated { set: again, sorted: repeated(&sorted) };
+            let counts = exclusive(leaves, graph, threads.as_ref(), counts.clone(), &repeated)?;
+            Some(graph.sum_up(&counts))
+        }
+        None => None,
+    };
     Ok(Recount {
         mapped_blocks: graph.sum_up(&counts),
-        reached_blocks: reached.count(blocks),
+        exclusive_blocks,
+        reached_blocks: reached.count(&sorted),
         nodes: widen(graph.nodes().len().saturating_add(leaf_count)),
     })
 }
 
-/// Which data blocks were reached, filled by several threads.
-///
-/// A mapping in a hostile leaf can name any block of a data device of 2⁴⁰ blocks; a bit for
-/// each is taken only where that is no more than remembering the blocks themselves.
-enum Reached {
-    Bits(Vec<AtomicU64>),
-    List,
+/// Data blocks that are mapped more than once.
+struct Repeated {
+    set: Reached,
+    sorted: Vec<u64>,
 }
 
-/// Mappings in a leaf, at most.
-const LEAF_ROOM: u64 = 252;
-
-impl Reached {
-    fn new(data_blocks: u64, leaves: usize) -> Self {
-        let most = widen(leaves).saturating_mul(LEAF_ROOM);
-        if data_blocks / 64 > most {
-            return Self::List;
-        }
-        let words = index_u64(data_blocks.div_ceil(64));
-        Self::Bits(std::iter::repeat_with(AtomicU64::default).take(words).collect())
+impl Repeated {
+    fn is_empty(&self) -> bool {
+        self.set.count(&self.sorted) == 0
     }
 
-    fn insert(&self, blocks: impl Iterator<Item = DataBlock>, list: &mut Vec<u64>) {
-        let Self::Bits(words) = self else {
-            list.extend(blocks.map(DataBlock::get));
-            return;
-        };
-        for block in blocks {
-            if let Some(word) = words.get(index_u64(block.get() / 64)) {
-                word.fetch_or(1 << (block.get() % 64), Ordering::Relaxed);
-            }
-        }
+    fn contains(&self, block: DataBlock) -> bool {
+        self.set.contains(block) || self.sorted.binary_search(&block.get()).is_ok()
     }
+}
 
-    fn count(self, lists: Vec<Vec<u64>>) -> u64 {
-        match self {
-            Self::Bits(words) => {
-                let ones = words.into_iter().map(|word| u64::from(word.into_inner().count_ones()));
-                ones.sum()
-            }
-            Self::List => {
-                let mut blocks: Vec<u64> = lists.into_iter().flatten().collect();
-                blocks.sort_unstable();
-                blocks.dedup();
-                widen(blocks.len())
-            }
+/// What stands more than once in a sorted list.
+fn repeated(sorted: &[u64]) -> Vec<u64> {
+    let groups = sorted.chunk_by(u64::eq).filter(|group| group.len() > 1);
+    groups.filter_map(|group| group.first().copied()).collect()
+}
+
+/// From the mappings of each leaf, those of blocks that are mapped nowhere else.
+fn exclusive(
+    leaves: &LeafReader<'_>,
+    graph: &Graph,
+    threads: Option<&ThreadPool>,
+    mut counts: Vec<u64>,
+    repeated: &Repeated,
+) -> Result<Vec<u64>> {
+    let is_shared = graph.shared_leaves();
+    for (count, _) in counts.iter_mut().zip(&is_shared).filter(|(_, is_shared)| **is_shared) {
+        *count = 0;
+    }
+    if repeated.is_empty() {
+        return Ok(counts);
+    }
+    let own = (0_u32..).zip(is_shared).filter(|(_, is_shared)| !is_shared);
+    let positions: Vec<u32> = own.map(|(leaf, _)| leaf).collect();
+    leaves.watch.begin("telling what is exclusive", widen(positions.len()));
+    let shares = leaves.gather(
+        graph,
+        &positions,
+        threads,
+        |share| Vec::with_capacity(share.len()),
+        |share, _, leaf| {
+            let own = leaf.mappings().filter(|(_, block, _)| !repeated.contains(*block));
+            share.push(widen(own.count()));
+            Ok(())
+        },
+    )?;
+    for (leaf, count) in positions.iter().zip(shares.into_iter().flatten()) {
+        if let Some(slot) = counts.get_mut(index_u32(*leaf)) {
+            *slot = count;
         }
     }
+    Ok(counts)
 }
 
 #[cfg(test)]
@@ -119,11 +148,22 @@ mod tests {
         let blocks = [5, 9, 5, 0, 64, 63, 9].map(DataBlock::new);
         // One leaf justifies bits for a small device, and only a list for a huge one.
         for (data_blocks, has_bits) in [(100, true), (1 << 40, false)] {
-            let reached = Reached::new(data_blocks, 1);
+            let (reached, again) = (Reached::new(data_blocks, 1), Reached::new(data_blocks, 1));
             assert_eq!(matches!(reached, Reached::Bits(_)), has_bits);
             let mut list = Vec::new();
-            reached.insert(blocks.into_iter(), &mut list);
-            assert_eq!(reached.count(vec![list, Vec::new()]), 5);
+            for block in blocks {
+                if reached.insert(block, &mut list) {
+                    again.insert(block, &mut list);
+                }
+            }
+            list.sort_unstable();
+            assert_eq!(reached.count(&list), 5);
+            let repeated = Repeated { set: again, sorted: repeated(&list) };
+            assert_eq!(
+                blocks.map(|block| repeated.contains(block)).iter().filter(|b| **b).count(),
+                4
+            );
+            assert!(!repeated.is_empty());
         }
     }
 }

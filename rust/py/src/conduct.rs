@@ -1,9 +1,9 @@
 //! Long calls: the calling thread conducts, others work.
 //!
 //! Workers never touch Python. The conductor waits detached, in slices of 50 ms; between them
-//! it looks for signals, reports progress, and serves reads of a Python file object.
+//! it looks for signals, reports progress, serves reads of a Python file object, and writes what
+//! the job hands over: in the calling thread, where a signal ends a write that waits.
 
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,17 @@ use thinscope_core::watch::Watch;
 use thinscope_core::{Error, Result};
 
 use crate::error::exception;
+use crate::output::Output;
 use crate::source::FileObject;
 
 /// How long a signal or a report of progress may wait.
 const SLICE: Duration = Duration::from_millis(50);
+
+/// What a job tells its conductor.
+enum Message<T> {
+    Text(Vec<u8>),
+    Answer(Result<T>),
+}
 
 /// What conducting a call needs to know of the source.
 #[derive(Debug)]
@@ -42,38 +49,64 @@ impl Conductor {
         py: Python<'_>,
         job: impl FnOnce(&Watch) -> Result<T> + Send,
     ) -> PyResult<T> {
+        self.conduct_to(py, &mut Output::None, |watch, _| job(watch))
+    }
+
+    /// The same for a job that hands over text, which is written while the job goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`conduct`](Self::conduct), or why something could not be written.
+    pub(crate) fn conduct_to<T: Send>(
+        &self,
+        py: Python<'_>,
+        output: &mut Output,
+        job: impl FnOnce(&Watch, &mut dyn FnMut(Vec<u8>) -> Result<()>) -> Result<T> + Send,
+    ) -> PyResult<T> {
         let watch = Watch::new();
-        let interrupted = Mutex::new(None);
+        let mut raised = None;
         let answer = py.detach(|| {
             thread::scope(|scope| {
-                let (done, answer) = bounded(1);
+                let (sender, receiver) = bounded(1);
                 let watch = &watch;
                 let spawned = thread::Builder::new().spawn_scoped(scope, move || {
                     // The conductor waits for as long as the job runs.
-                    let _ = done.send(job(watch));
+                    let mut write = |text| {
+                        let sent = sender.send(Message::Text(text));
+                        sent.map_err(|_| Error::Cancelled)
+                    };
+                    let answer = job(watch, &mut write);
+                    let _ = sender.send(Message::Answer(answer));
                 });
                 spawned.map_err(|error| Error::Threads(error.to_string()))?;
-                self.wait(&answer, watch, &interrupted)
+                self.wait(&receiver, watch, output, &mut raised)
             })
         });
-        if let Some(raised) = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(raised) = raised {
             return Err(raised);
         }
         answer.map_err(|error| exception(py, &self.source, &error))
     }
 
+    /// Waits for the answer. What is raised meanwhile ends the job; the first of it is kept.
     fn wait<T>(
         &self,
-        answer: &Receiver<Result<T>>,
+        messages: &Receiver<Message<T>>,
         watch: &Watch,
-        interrupted: &Mutex<Option<PyErr>>,
+        output: &mut Output,
+        first_raised: &mut Option<PyErr>,
     ) -> Result<T> {
         let requests = self.file.as_ref().map_or_else(never, |file| file.requests.clone());
         let mut slice_start = Instant::now();
         loop {
             let mut raised = select! {
-                // A job that panicked has sent nothing; its panic goes on when the scope ends.
-                recv(answer) -> answer => return answer.unwrap_or(Err(Error::Cancelled)),
+                recv(messages) -> message => match message {
+                    Ok(Message::Answer(answer)) => return answer,
+                    Ok(Message::Text(_)) if first_raised.is_some() => None,
+                    Ok(Message::Text(text)) => output.write(&text, || self.look_up(watch)).err(),
+                    // A job that panicked says no more; its panic goes on when the scope ends.
+                    Err(_) => return Err(Error::Cancelled),
+                },
                 recv(requests) -> request => self.serve(request.ok()),
                 default(SLICE.saturating_sub(slice_start.elapsed())) => None,
             };
@@ -83,8 +116,7 @@ impl Conductor {
             }
             if let Some(raised) = raised {
                 watch.cancel();
-                let mut first = interrupted.lock().unwrap_or_else(PoisonError::into_inner);
-                first.get_or_insert(raised);
+                first_raised.get_or_insert(raised);
             }
         }
     }

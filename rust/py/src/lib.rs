@@ -7,6 +7,7 @@ mod conduct;
 mod error;
 mod handle;
 mod mappings;
+mod output;
 mod pool;
 mod reference_counts;
 mod source;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use thinscope_core::Pool as CorePool;
 use thinscope_core::btree::KeyRange;
 use thinscope_core::devices::Device as CoreDevice;
+use thinscope_core::dump::{Format, Header};
 use thinscope_core::recount::Recount;
 use thinscope_core::superblock::{SpaceMap, View};
 use thinscope_core::units::{DeviceId, VirtualBlock};
@@ -15,6 +16,7 @@ use thinscope_core::units::{DeviceId, VirtualBlock};
 use crate::conduct::Conductor;
 use crate::handle::Handle;
 use crate::mappings::{Mappings, Run};
+use crate::output::{Output, Target};
 use crate::reference_counts::ReferenceCounts;
 use crate::source::{FileObject, Source, memory};
 use crate::superblock::{SpaceUsage, Superblock};
@@ -24,6 +26,9 @@ const MAX_THREADS: usize = 256;
 
 /// Most threads that a question takes where the caller names no number.
 const DEFAULT_THREADS: usize = 8;
+
+/// Blocks by device id.
+type CountsById = BTreeMap<u32, u64>;
 
 /// A device as the pool records it.
 #[pyclass(frozen, eq, get_all, module = "thinscope._core")]
@@ -161,13 +166,59 @@ impl Pool {
         Ok(highest.map(VirtualBlock::get))
     }
 
-    /// Counts all mappings by reading each distinct node once: blocks mapped by device id,
-    /// distinct data blocks reached, distinct nodes.
-    fn recount(&self, py: Python<'_>) -> PyResult<(BTreeMap<u32, u64>, u64, u64)> {
-        let Recount { mapped_blocks, reached_blocks, nodes } =
-            self.handle.ask(py, CorePool::recount)?;
-        let by_id = mapped_blocks.into_iter().map(|(id, count)| (id.get(), count));
-        Ok((by_id.collect(), reached_blocks, nodes))
+    /// Counts all mappings by reading each distinct node once: blocks mapped by device id, of
+    /// those the exclusive ones or None, distinct data blocks reached, distinct nodes.
+    fn recount(
+        &self,
+        py: Python<'_>,
+        with_exclusive: bool,
+    ) -> PyResult<(CountsById, Option<CountsById>, u64, u64)> {
+        let Recount { mapped_blocks, exclusive_blocks, reached_blocks, nodes } =
+            self.handle.ask(py, |pool, watch| pool.recount(with_exclusive, watch))?;
+        let by_id = |counts: Vec<(DeviceId, u64)>| {
+            counts.into_iter().map(|(id, count)| (id.get(), count)).collect()
+        };
+        Ok((by_id(mapped_blocks), exclusive_blocks.map(by_id), reached_blocks, nodes))
+    }
+
+    /// Writes the pool as text to a file that exists, to a binary file object, or to stdout.
+    /// What the header says can be said otherwise.
+    #[pyo3(signature = (target, *, format, devices, with_mappings, transaction_id=None,
+                        data_blocks=None, data_block_sectors=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+    fn dump(
+        &self,
+        py: Python<'_>,
+        target: Option<Target>,
+        format: &str,
+        devices: Option<Vec<u32>>,
+        with_mappings: bool,
+        transaction_id: Option<u64>,
+        data_blocks: Option<u64>,
+        data_block_sectors: Option<u32>,
+    ) -> PyResult<()> {
+        let format = match format {
+            "xml" => Format::Xml,
+            "human_readable" => Format::HumanReadable,
+            _ => return Err(PyValueError::new_err("the format is `xml` or `human_readable`")),
+        };
+        let own = self.handle.pool.dump_header();
+        let header = Header {
+            transaction_id: transaction_id.unwrap_or(own.transaction_id),
+            data_blocks: data_blocks.unwrap_or(own.data_blocks),
+            data_block_sectors: data_block_sectors.unwrap_or(own.data_block_sectors),
+            ..own
+        };
+        let mut output = match target {
+            Some(Target::Path(path)) => Output::path(path)?,
+            Some(Target::File(object)) => Output::Object(object),
+            None => Output::stdout()?,
+        };
+        let devices = devices.map(|ids| ids.into_iter().map(DeviceId::new).collect());
+        let Handle { pool, conductor } = &*self.handle;
+        conductor.conduct_to(py, &mut output, |watch, write| {
+            pool.dump(header, format, devices, with_mappings, watch, write)
+        })
     }
 
     /// The reference counts of the data or the metadata space.

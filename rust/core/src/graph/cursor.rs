@@ -2,7 +2,6 @@
 
 use super::{Graph, NodeRef};
 use crate::btree::KeyRange;
-use crate::units::index_u32;
 
 /// Walks the leaves below a root in key order, those only that can hold keys of a range.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ impl LeafCursor {
                 NodeRef::Leaf(at) => return Some(at),
                 NodeRef::Internal(at) => at,
             };
-            let Some(node) = graph.nodes.get(index_u32(at)) else {
+            let Some(node) = graph.node(at) else {
                 continue;
             };
             let first_child = self.stack.len();

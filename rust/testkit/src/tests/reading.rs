@@ -99,7 +99,7 @@ pub(super) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
     let opened = Pool::from_source(source, view, threads, &watch);
     let Some(pool) = reading.note("open", opened) else { return reading };
     reading.note("graph", pool.graph(&watch));
-    reading.recount = reading.note("recount", pool.recount(&watch));
+    reading.recount = reading.note("recount", pool.recount(true, &watch));
     reading.runs = runs(&mut reading, &pool, None, &watch);
     for (at, map) in [SpaceMap::Data, SpaceMap::Metadata].into_iter().enumerate() {
         reading.counts[at] = counts(&mut reading, &pool, map, &watch);

@@ -1,0 +1,77 @@
+"""A command that is used, and fails, as a program of thin-provisioning-tools does."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from thinscope.cli.failure import ExitCode, Failure, OutputClosed, told
+from thinscope.cli.peers.words import Misuse, Option, read_words
+from thinscope.cli.streams import drop, flush, tell
+from thinscope.errors import ThinscopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PEER_VERSION", "peer_command"]
+
+PEER_VERSION = "1.3.3"
+"""The release of thin-provisioning-tools whose ways these commands follow."""
+
+
+class _PeerCommand(click.Command):
+    """Reads its words, and tells failures, in the way of the program whose name it has."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args in (["-V"], ["--version"]):
+            click.echo(PEER_VERSION)
+            ctx.exit()
+        try:
+            values = read_words(self, args)
+        except Misuse as misuse:
+            if sys.stderr is not None:
+                sys.stderr.write(f"error: {misuse}\n\nFor more information, try '--help'.\n")
+                flush(sys.stderr)
+            ctx.exit(ExitCode.NO_ANSWER)
+        if values is None:
+            click.echo(self.get_help(ctx))
+            ctx.exit()
+        ctx.params.update(values)
+        return []
+
+    def invoke(self, ctx: click.Context) -> ExitCode:
+        try:
+            super().invoke(ctx)
+        except (OutputClosed, BrokenPipeError):
+            drop(sys.stdout)
+            return ExitCode.PEER_FAILED
+        except (Failure, ThinscopeError, OSError) as error:
+            flush(sys.stdout)
+            if not ctx.params.get("quiet"):
+                failure = told(error)
+                tell(failure.message, failure.hint)
+            return ExitCode.PEER_FAILED
+        return ExitCode.ANSWERED
+
+
+def peer_command(
+    name: str, short_help: str, parameters: list[click.Parameter], examples: str
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function the command of a program; its docstring is the help text."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        settings: dict[str, Any] = {
+            "params": [*parameters, Option(["-V", "--version"], is_flag=True, help=_VERSION)],
+            "context_settings": {"help_option_names": ["-h", "--help"]},
+            "epilog": f"\b\nExamples:\n{examples}",
+        }
+        return _PeerCommand(
+            name, callback=function, help=function.__doc__, short_help=short_help, **settings
+        )
+
+    return decorate
+
+
+_VERSION = "Print the release of thin-provisioning-tools whose ways this follows."

@@ -1,0 +1,257 @@
+"""How the programs of thin-provisioning-tools read their words, and what they say of misuse.
+
+They differ from click in small things that scripts notice: an option that may lack its value
+takes one only behind ``=``, none may be given twice unless it says so, none may be shortened.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Misuse", "Option", "Unsigned", "read_words"]
+
+
+_MOST_DIGITS = 20
+"""Of a number of 64 bits: longer ones are not even converted."""
+
+
+class Misuse(Exception):
+    """The words cannot be understood."""
+
+
+class Option(click.Option):
+    """An option of a program.
+
+    Attributes:
+        if_absent: What it means when it is not given.
+        if_bare: What it means when no ``=VALUE`` follows, where it may lack its value.
+        excludes: The name of a parameter that it cannot go with.
+        is_list: Whether its value is several with commas between them.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        *,
+        if_bare: object = None,
+        excludes: str | None = None,
+        is_list: bool = False,
+        **settings: Any,  # noqa: ANN401 - click's own
+    ) -> None:
+        """Make the option; `settings` are those of `click.Option`."""
+        super().__init__(words, **settings)
+        self.if_bare = if_bare
+        self.if_absent = settings.get("default")
+        self.excludes = excludes
+        self.is_list = is_list
+
+    @property
+    def usage(self) -> str:
+        """How it is written, with its value."""
+        word = max(self.opts, key=len)
+        if self.is_flag:
+            return word
+        value = f"<{self.metavar}>"
+        return f"{word} {value}" if self.if_bare is None else f"{word}[={value}]"
+
+    @property
+    def choices(self) -> str:
+        """The values that there are, on a line of their own, where they can be told."""
+        if isinstance(self.type, click.Choice):
+            return f"\n  [possible values: {', '.join(self.type.choices)}]"
+        return ""
+
+
+class Unsigned(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
+    """A number without a sign, of so many bits."""
+
+    name = "NUM"
+
+    def __init__(self, bits: int) -> None:
+        """Take the width."""
+        self.bits = bits
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: It is none, or too large.
+        """
+        digits = str(value).removeprefix("+")
+        if not str(value):
+            self.fail("cannot parse integer from empty string", param, ctx)
+        if not (digits.isascii() and digits.isdecimal()):
+            self.fail("invalid digit found in string", param, ctx)
+        if len(digits.lstrip("0")) > _MOST_DIGITS or int(digits) >= 1 << 64:
+            self.fail("number too large to fit in target type", param, ctx)
+        if int(digits) >> self.bits:
+            self.fail(f"{value} is not in 0..={(1 << self.bits) - 1}", param, ctx)
+        return int(digits)
+
+
+def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | None:
+    """Return the value of each parameter, by name; None where help is asked for.
+
+    Raises:
+        Misuse: The words cannot be understood.
+    """
+    reading = _Reading(command)
+    rest = iter(words)
+    for word in rest:
+        if word in ("-h", "--help"):
+            return None
+        if word == "--":
+            for positional in rest:
+                reading.take_positional(positional)
+        elif word.startswith("--"):
+            reading.take_long(word, rest)
+        elif word.startswith("-") and word != "-":
+            if reading.take_short(word, rest) == "h":
+                return None
+        else:
+            reading.take_positional(word)
+    return reading.finish()
+
+
+def _convert(option: Option, word: str) -> object:
+    taken = []
+    for part in word.split(",") if option.is_list else [word]:
+        try:
+            taken.append(option.type.convert(part, option, None))
+        except click.BadParameter as error:
+            reason = option.choices or f": {error.message}"
+            raise Misuse(f"invalid value '{part}' for '{option.usage}'{reason}") from None
+    return taken if option.is_list else taken[0]
+
+
+class _Reading:
+    """What has been read so far."""
+
+    def __init__(self, command: click.Command) -> None:
+        self._name = command.name
+        self._options = [each for each in command.params if isinstance(each, Option)]
+        self._arguments = [each for each in command.params if isinstance(each, click.Argument)]
+        self._by_word = {word: option for option in self._options for word in option.opts}
+        self._given: dict[str, list[Any]] = {}
+
+    def take_positional(self, word: str) -> None:
+        for argument in self._arguments:
+            if str(argument.name) not in self._given:
+                self._given[str(argument.name)] = [word]
+                return
+        raise Misuse(f"unexpected argument '{word}' found{self._usage()}")
+
+    def take_long(self, word: str, rest: Iterator[str]) -> None:
+        name, equals, value = word.partition("=")
+        option = self._by_word.get(name)
+        if option is None:
+            raise self._unexpected(name)
+        if option.is_flag and equals:
+            message = f"unexpected value '{value}' for '{name}' found; no more were expected"
+            raise Misuse(message + self._usage(option))
+        self._add(option, value if equals else None, rest)
+
+    def take_short(self, word: str, rest: Iterator[str]) -> str | None:
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter == "h":
+                return letter
+            option = self._by_word.get(f"-{letter}")
+            if option is None:
+                raise self._unexpected(f"-{letter}")
+            takes_value = not option.is_flag and (option.if_bare is None or letters[:1] == "=")
+            if takes_value and letters:
+                self._add(option, letters.removeprefix("="), rest)
+                return None
+            self._add(option, None, rest)
+        return None
+
+    def finish(self) -> dict[str, Any]:
+        """Return the values of all parameters."""
+        if "version" in self._given:
+            message = "cannot be used with one or more of the other specified arguments"
+            raise Misuse(f"the argument '--version' {message}{self._usage()}")
+        for option in self._options:
+            if option.name in self._given and option.excludes in self._given:
+                other = next(each for each in self._options if each.name == option.excludes)
+                message = f"the argument '{option.usage}' cannot be used with '{other.usage}'"
+                raise Misuse(message + self._usage(option))
+        self._look_for_missing()
+        values: dict[str, Any] = {}
+        for argument in self._arguments:
+            values[str(argument.name)] = self._given[str(argument.name)][0]
+        for option in self._options:
+            if option.name != "version":
+                values[str(option.name)] = self._value(option)
+        return values
+
+    def _add(self, option: Option, value: str | None, rest: Iterator[str]) -> None:
+        taken: object = value
+        if option.is_flag:
+            taken = True
+        elif value is None and option.if_bare is not None:
+            taken = option.if_bare
+        else:
+            taken = _convert(option, self._next_value(option, rest) if value is None else value)
+        given = self._given.setdefault(str(option.name), [])
+        given.append(taken)
+        if len(given) > 1 and not option.multiple:
+            message = f"the argument '{option.usage}' cannot be used multiple times"
+            raise Misuse(message + self._usage())
+
+    def _next_value(self, option: Option, rest: Iterator[str]) -> str:
+        word = next(rest, None)
+        if word is not None and word.startswith("-") and word != "-":
+            known = word.partition("=")[0] if word.startswith("--") else word[:2]
+            if known not in (*self._by_word, "-h", "--help", "--"):
+                raise self._unexpected(known)
+            word = None
+        if word is None:
+            message = f"a value is required for '{option.usage}' but none was supplied"
+            raise Misuse(message + option.choices)
+        return word
+
+    def _look_for_missing(self) -> None:
+        missing = [option.usage for option in self._options if self._lacks(option)]
+        missing += [f"<{each.metavar}>" for each in self._arguments if self._lacks(each)]
+        if missing:
+            lines = "".join(f"\n  {usage}" for usage in missing)
+            message = f"the following required arguments were not provided:{lines}"
+            raise Misuse(f"{message}\n\nUsage: {self._name} {self._required()}")
+
+    def _lacks(self, parameter: click.Parameter) -> bool:
+        return parameter.required and parameter.name not in self._given
+
+    def _value(self, option: Option) -> object:
+        given = self._given.get(str(option.name))
+        if option.multiple:
+            return tuple(given or ())
+        if option.is_flag:
+            return bool(given)
+        return given[0] if given else option.if_absent
+
+    def _unexpected(self, word: str) -> Misuse:
+        message = f"unexpected argument '{word}' found"
+        known = [known for known in (*self._by_word, "--help") if known.startswith("--")]
+        if word.startswith("--") and (similar := get_close_matches(word, known, n=1, cutoff=0.8)):
+            tip = f"\n\n  tip: a similar argument exists: '{similar[0]}'"
+            return Misuse(message + tip + self._usage(self._by_word.get(similar[0])))
+        tip = f"\n\n  tip: to pass '{word}' as a value, use '-- {word}'" if self._arguments else ""
+        return Misuse(message + tip + self._usage())
+
+    def _required(self) -> str:
+        options = [option.usage for option in self._options if option.required]
+        return " ".join([*options, *(f"<{each.metavar}>" for each in self._arguments)])
+
+    def _usage(self, option: Option | None = None) -> str:
+        optional = "[OPTIONS]" if option is None else option.usage
+        return f"\n\nUsage: {self._name} {optional} {self._required()}"

@@ -1,0 +1,291 @@
+//! The whole pool as text, as `thin_dump` writes it.
+//!
+//! What several devices share is written once and referred to: the leaf lists of the devices
+//! are cut where they part ([`leaf_runs`]), and told in order ([`script`]). Each distinct leaf is
+//! read once, through a window: sorted by position, decoded on a few threads, stitched together
+//! in the order of the script, and formatted on the same threads ([`markup`]) while the caller
+//! writes what came before.
+
+mod leaf_runs;
+mod markup;
+mod script;
+
+use std::mem;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use self::leaf_runs::LeafRuns;
+use self::markup::{HumanReadable, Markup, Text, Xml};
+use self::script::{Script, Step};
+use crate::devices::Device;
+use crate::error::Result;
+use crate::graph::{Graph, LeafReader, threads};
+use crate::mappings::{Run, decode};
+use crate::superblock::Superblock;
+use crate::units::{MetadataBlock, Time, index_u32, widen};
+
+/// Leaves in a window: about 4 MiB of metadata, at most 10 MiB of runs.
+const WINDOW: usize = 1024;
+
+/// Most steps in a window: devices may have no leaf of their own.
+const MAX_STEPS: usize = 16 * WINDOW;
+
+/// Lines that one thread formats at a time: at most 0.7 MiB of text.
+const SHARE: usize = 8192;
+
+/// Shares that are formatted before any is handed over: at most 6 MiB of text.
+const GROUP: usize = 8;
+
+/// How a dump is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// What `thin_restore` reads.
+    Xml,
+    /// What people read: ranges with both their ends in them.
+    HumanReadable,
+}
+
+/// What a dump says of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The snapshot counter.
+    pub time: Time,
+    /// `trans_id`.
+    pub transaction_id: u64,
+    /// Whether the kernel asked for a check.
+    pub needs_check: bool,
+    /// `version`.
+    pub version: u32,
+    /// Sectors in a data block.
+    pub data_block_sectors: u32,
+    /// Blocks of the data device.
+    pub data_blocks: u64,
+}
+
+impl Header {
+    /// What the superblock says, which knows the data device's size by its space map only.
+    #[must_use]
+    pub const fn of(superblock: &Superblock, data_blocks: u64) -> Self {
+        Self {
+            time: superblock.time,
+            transaction_id: superblock.transaction_id,
+            needs_check: superblock.needs_check(),
+            version: superblock.version,
+            data_block_sectors: superblock.data_block_sectors,
+            data_blocks,
+        }
+    }
+}
+
+/// What is dumped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dump<'a> {
+    pub(crate) format: Format,
+    pub(crate) header: Header,
+    /// By ascending id.
+    pub(crate) devices: &'a [Device],
+    /// The graph of these devices, or none: then their mappings are left out.
+    pub(crate) graph: Option<&'a Graph>,
+    pub(crate) threads: usize,
+}
+
+impl Dump<'_> {
+    /// Hands the text over, piece by piece.
+    ///
+    /// Memory: one window and its text, 17 bytes a leaf and 8 an internal node.
+    ///
+    /// # Errors
+    ///
+    /// A read that fails, the first rule that is broken, what `write` returns, or
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    pub(crate) fn write(
+        &self,
+        leaves: &LeafReader<'_>,
+        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        match self.format {
+            Format::Xml => self.write_as(&Xml, leaves, write),
+            Format::HumanReadable => self.write_as(&HumanReadable, leaves, write),
+        }
+    }
+
+    fn write_as(
+        &self,
+        markup: &impl Markup,
+        leaves: &LeafReader<'_>,
+        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let mut text = Text::default();
+        markup.begin(&mut text, &self.header);
+        if let Some(graph) = self.graph {
+            write(mem::take(&mut text.0))?;
+            let leaf_count = graph.leaves().len();
+            leaves.watch.begin("writing mappings", widen(leaf_count));
+            let runs = LeafRuns::of(graph);
+            let mut script = Script::new(self.devices, graph, &runs);
+            let threads = threads(self.threads, leaf_count)?;
+            let formatter = Formatter { markup, graph, leaves, threads: threads.as_ref() };
+            formatter.write(&mut script, write)?;
+        } else {
+            for device in self.devices {
+                markup.device_begin(&mut text, device);
+                markup.device_end(&mut text);
+            }
+        }
+        markup.end(&mut text);
+        write(text.0)
+    }
+}
+
+/// A step with all that is needed to write it.
+#[derive(Debug)]
+struct Piece<'a> {
+    /// A run that came to its end before this step.
+    before: Option<Run>,
+    step: Step<'a>,
+    /// Of a leaf: the runs that begin and end in it.
+    runs: Vec<Run>,
+}
+
+/// Turns steps into text.
+struct Formatter<'a, M> {
+    markup: &'a M,
+    graph: &'a Graph,
+    leaves: &'a LeafReader<'a>,
+    threads: Option<&'a ThreadPool>,
+}
+
+impl<M: Markup> Formatter<'_, M> {
+    fn write(
+        &self,
+        script: &mut Script<'_>,
+        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let mut pending = None;
+        loop {
+            let window = next_window(script);
+            if window.is_empty() {
+                return Ok(());
+            }
+            let pieces = self.stitch(window, &mut pending)?;
+            for group in shares(&pieces).chunks(GROUP) {
+                self.leaves.watch.advance(0)?;
+                for text in self.format(group) {
+                    write(text.0)?;
+                }
+            }
+        }
+    }
+
+    /// Reads the leaves of a window, and joins runs that go on from one leaf to the next. A run
+    /// that may go on in the next window is left pending.
+    fn stitch<'s>(
+        &self,
+        window: Vec<Step<'s>>,
+        pending: &mut Option<Run>,
+    ) -> Result<Vec<Piece<'s>>> {
+        let leaf = |step: &Step<'_>| match step {
+            Step::Leaf(leaf) => Some(*leaf),
+            _ => None,
+        };
+        let mut positions: Vec<u32> = window.iter().filter_map(leaf).collect();
+        positions.sort_unstable();
+        let mut decoded = decode(self.leaves, self.graph, &positions, self.threads)?;
+        let mut take = |leaf| {
+            let at = positions.binary_search(&leaf).ok()?;
+            decoded.get_mut(at).map(mem::take)
+        };
+
+        let mut pieces = Vec::with_capacity(window.len());
+        for step in window {
+            let Some(mut runs) = leaf(&step).and_then(&mut take) else {
+                // Only leaves that follow on each other are stitched.
+                pieces.push(Piece { before: pending.take(), step, runs: Vec::new() });
+                continue;
+            };
+            if let (Some(open), Some(first)) = (pending.as_mut(), runs.first())
+                && open.extend(first)
+            {
+                runs.remove(0);
+            }
+            if let Some(last) = runs.pop() {
+                pieces.push(Piece { before: pending.replace(last), step, runs });
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn format(&self, shares: &[&[Piece<'_>]]) -> Vec<Text> {
+        let format = |share: &&[Piece<'_>]| {
+            let mut text = Text::default();
+            for piece in *share {
+                self.format_piece(&mut text, piece);
+            }
+            text
+        };
+        match self.threads {
+            Some(threads) if shares.len() > 1 => {
+                threads.install(|| shares.par_iter().map(format).collect())
+            }
+            _ => shares.iter().map(format).collect(),
+        }
+    }
+
+    fn format_piece(&self, text: &mut Text, piece: &Piece<'_>) {
+        let markup = self.markup;
+        for run in piece.before.iter().chain(&piece.runs) {
+            markup.run(text, run);
+        }
+        match piece.step {
+            Step::DefinitionBegin(leaf) => markup.definition_begin(text, self.name(leaf)),
+            Step::DefinitionEnd => markup.definition_end(text),
+            Step::DeviceBegin(device) => markup.device_begin(text, device),
+            Step::DeviceEnd => markup.device_end(text),
+            Step::Reference(leaf) => markup.reference(text, self.name(leaf)),
+            Step::Leaf(_) => {}
+        }
+    }
+
+    /// A shared run is named by the block of its first leaf.
+    fn name(&self, leaf: u32) -> MetadataBlock {
+        self.graph.leaves().get(index_u32(leaf)).copied().unwrap_or_default()
+    }
+}
+
+/// Pieces in shares of about equal numbers of lines.
+fn shares<'p, 's>(pieces: &'p [Piece<'s>]) -> Vec<&'p [Piece<'s>]> {
+    let mut lines = 0_usize;
+    let mut share = 0_usize;
+    let by_share = pieces.iter().map(|piece| {
+        lines = lines.saturating_add(piece.runs.len()).saturating_add(2);
+        if lines > SHARE {
+            lines = 0;
+            share = share.saturating_add(1);
+        }
+        share
+    });
+    let numbers: Vec<usize> = by_share.collect();
+    let mut rest = pieces;
+    let mut shares = Vec::new();
+    for same in numbers.chunk_by(usize::eq) {
+        let (one, others) = rest.split_at(same.len());
+        shares.push(one);
+        rest = others;
+    }
+    shares
+}
+
+/// The next steps, with no more leaves than are read at a time.
+fn next_window<'a>(script: &mut Script<'a>) -> Vec<Step<'a>> {
+    let mut window = Vec::new();
+    let mut leaves = 0_usize;
+    while leaves < WINDOW && window.len() < MAX_STEPS {
+        let Some(step) = script.next() else { break };
+        if matches!(step, Step::Leaf(_)) {
+            leaves = leaves.saturating_add(1);
+        }
+        window.push(step);
+    }
+    window
+}
