@@ -37,9 +37,13 @@ class Identity:
     def of(cls, file: object) -> Identity | None:
         """Return the identity of a path or an open file; None where there is none."""
         try:
-            is_path = isinstance(file, (str, os.PathLike))
-            found = os.stat(file) if is_path else os.fstat(file.fileno())  # noqa: PTH116
-        except (AttributeError, OSError):
+            if isinstance(file, (str, os.PathLike)):
+                found = Path(file).stat()
+            elif callable(fileno := getattr(file, "fileno", None)):
+                found = os.fstat(fileno())
+            else:
+                return None
+        except OSError:
             return None
         if stat.S_ISBLK(found.st_mode):
             return cls(is_device=True, numbers=(found.st_rdev,))

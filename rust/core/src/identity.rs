@@ -18,8 +18,6 @@ pub enum Identity {
     ThinDumpXml,
     /// Other XML.
     Xml,
-    /// What `thin_metadata_pack` writes.
-    PackFile,
     /// An LVM physical volume.
     LvmPhysicalVolume,
     /// Metadata of dm-cache.
@@ -49,7 +47,6 @@ impl fmt::Display for Identity {
             Self::NotAFile => "this is neither a file nor a block device",
             Self::ThinDumpXml => "this is XML that thin_dump wrote",
             Self::Xml => "this is XML",
-            Self::PackFile => "this is a file that thin_metadata_pack wrote",
             Self::LvmPhysicalVolume => "this is an LVM physical volume",
             Self::CacheMetadata => "this is dm-cache metadata",
             Self::EraMetadata => "this is dm-era metadata",
@@ -74,7 +71,6 @@ impl Identity {
             Self::NotAFile => "not-a-file",
             Self::ThinDumpXml => "thin-dump-xml",
             Self::Xml => "xml",
-            Self::PackFile => "pack-file",
             Self::LvmPhysicalVolume => "lvm-physical-volume",
             Self::CacheMetadata => "cache-metadata",
             Self::EraMetadata => "era-metadata",
@@ -94,7 +90,6 @@ impl Identity {
             Self::ThinDumpXml => {
                 Some("give the metadata device itself, or make one with thin_restore")
             }
-            Self::PackFile => Some("unpack it with thin_metadata_unpack"),
             Self::LvmPhysicalVolume => {
                 Some("give the pool's metadata volume, such as /dev/mapper/VG-POOL_tmeta")
             }

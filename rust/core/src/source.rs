@@ -6,7 +6,9 @@ mod file;
 pub mod identify;
 mod in_use;
 mod memory;
+mod pack;
 mod spool;
+mod unpack;
 
 use std::fmt::Debug;
 use std::io;
@@ -14,7 +16,7 @@ use std::io;
 pub use callback::{CallbackSource, ReadRequest};
 pub use file::{FileSource, Sharing};
 pub use memory::MemorySource;
-pub use spool::{MAX_UNPACKED_BYTES, unpack};
+pub use unpack::{MAX_UNPACKED_BYTES, unpack};
 
 /// Bytes at any offset, from any thread.
 pub trait BlockSource: Debug + Send + Sync {

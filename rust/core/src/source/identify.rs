@@ -1,6 +1,6 @@
 //! What a source is, by its first block: packed, or something else than thin metadata.
 
-use super::BlockSource;
+use super::{BlockSource, pack};
 use crate::checksum::BlockKind;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
@@ -14,16 +14,17 @@ pub enum Compression {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// What `thin_metadata_pack` writes.
+    Pack,
 }
 
 /// A mark at a fixed place of the first block.
 struct Mark(usize, &'static [u8], Identity);
 
 /// In the order in which they are tried: a file system may lie on a disk with a boot record.
-const MARKS: [Mark; 13] = [
+const MARKS: [Mark; 12] = [
     Mark(0, b"<superblock", Identity::ThinDumpXml),
     Mark(0, b"<?xml", Identity::Xml),
-    Mark(0, &0xa537_a0aa_6309_ef77_u64.to_le_bytes(), Identity::PackFile),
     Mark(0, b"LABELONE", Identity::LvmPhysicalVolume),
     Mark(512, b"LABELONE", Identity::LvmPhysicalVolume),
     Mark(1024, b"LABELONE", Identity::LvmPhysicalVolume),
@@ -59,8 +60,9 @@ pub fn identify(page: &Page, length: u64) -> Identity {
 
 /// How a source with this first block is compressed, if it is.
 #[must_use]
-pub const fn compression(page: &Page) -> Option<Compression> {
+pub fn compression(page: &Page) -> Option<Compression> {
     match page.bytes() {
+        bytes if bytes.starts_with(&pack::MAGIC.to_le_bytes()) => Some(Compression::Pack),
         [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
         _ => None,

@@ -1,0 +1,127 @@
+//! What a packed source unpacks to: gzip and zstd streams here, pack files in [`pack`].
+
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use zerocopy::IntoBytes;
+
+use super::BlockSource;
+use super::identify::Compression;
+use super::pack;
+use super::spool::{Spool, SpooledSource};
+use crate::error::{Error, Result};
+use crate::raw::Page;
+use crate::units::{BLOCK_SIZE, index_u64, widen};
+use crate::watch::Watch;
+
+/// Most bytes that an archive may unpack to: no metadata device needs more than 15.875 GiB.
+pub const MAX_UNPACKED_BYTES: u64 = 16 << 30;
+
+/// How much of the archive is read at a time.
+const CHUNK_PAGES: usize = 64;
+
+/// Unpacks a whole source.
+///
+/// # Errors
+///
+/// [`Error::Unpack`] where the archive is broken, or larger than [`MAX_UNPACKED_BYTES`];
+/// [`Error::Cancelled`].
+pub fn unpack(
+    source: Arc<dyn BlockSource>,
+    compression: Compression,
+    watch: &Watch,
+) -> Result<SpooledSource> {
+    watch.begin("unpacking", source.len());
+    let packed = BufReader::new(PackedReader::new(source, watch));
+    let spooled = match compression {
+        Compression::Gzip => spool(flate2::bufread::MultiGzDecoder::new(packed), watch),
+        Compression::Zstd => {
+            zstd::Decoder::with_buffer(packed).and_then(|decoder| spool(decoder, watch))
+        }
+        Compression::Pack => pack::unpack(packed, watch),
+    };
+    // What a cancelled read made of the archive is no fault of it.
+    watch.advance(0)?;
+    spooled.map_err(Error::Unpack)
+}
+
+/// Why something that unpacks to so many bytes is not unpacked, if it is too large.
+pub(super) fn check_size(length: u64) -> io::Result<()> {
+    if length <= MAX_UNPACKED_BYTES {
+        return Ok(());
+    }
+    let limit = format!("it holds more than {} GiB", MAX_UNPACKED_BYTES >> 30);
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, limit))
+}
+
+fn spool(mut unpacked: impl Read, watch: &Watch) -> io::Result<SpooledSource> {
+    let mut page = Page::zeroed();
+    let mut spool = Spool::new();
+    let mut length = 0_u64;
+    for block in 0_u64.. {
+        watch.advance(0).map_err(io::Error::other)?;
+        let filled = fill(&mut unpacked, page.bytes_mut())?;
+        length = length.saturating_add(widen(filled));
+        check_size(length)?;
+        spool.push(block, &page)?;
+        if filled < BLOCK_SIZE {
+            break;
+        }
+    }
+    spool.finish(length)
+}
+
+/// Fills the buffer, or as much of it as there is; the rest becomes zeros.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0_usize;
+    while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {
+        match reader.read(room) {
+            Ok(0) => {
+                room.fill(0);
+                break;
+            }
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The archive's bytes in sequence, read in aligned pieces.
+struct PackedReader<'a> {
+    source: Arc<dyn BlockSource>,
+    /// Told of each byte read: an archive can be long, and unpack to nothing.
+    watch: &'a Watch,
+    offset: u64,
+    pages: Vec<Page>,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> PackedReader<'a> {
+    fn new(source: Arc<dyn BlockSource>, watch: &'a Watch) -> Self {
+        Self { source, watch, offset: 0, pages: Page::many(CHUNK_PAGES), start: 0, end: 0 }
+    }
+}
+
+impl Read for PackedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.end {
+            let room = self.pages.as_mut_slice().as_mut_bytes();
+            let left = self.source.len().saturating_sub(self.offset);
+            let length = room.len().min(index_u64(left));
+            self.watch.advance(widen(length)).map_err(io::Error::other)?;
+            self.source.read_at(self.offset, room.get_mut(..length).unwrap_or_default())?;
+            self.offset = self.offset.saturating_add(widen(length));
+            (self.start, self.end) = (0, length);
+        }
+        let bytes = self.pages.as_slice().as_bytes().get(self.start..self.end).unwrap_or_default();
+        let length = bytes.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..length), bytes.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.start = self.start.saturating_add(length);
+        Ok(length)
+    }
+}
