@@ -168,7 +168,6 @@ WRONG_FILES = {
     "zeros": bytes(3 * BLOCK),
     "thin-dump-xml": b'<superblock uuid="" time="0">'.ljust(BLOCK, b"\n"),
     "xml": b'<?xml version="1.0"?>'.ljust(BLOCK, b"\n"),
-    "pack-file": struct.pack("<QQQQ", 0xA537A0AA6309EF77, 3, BLOCK, 8).ljust(BLOCK, b"\1"),
     "lvm-physical-volume": at(512, b"LABELONE"),
     "ext4": at(1080, b"\x53\xef"),
     "xfs": at(0, b"XFSB"),

@@ -97,36 +97,36 @@ impl Dump<'_> {
     ///
     /// # Errors
     ///
-    /// A read that fails, the first rule that is broken, what `write` returns, or
+    /// A read that fails, the first rule that is broken, what `take` returns, or
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(crate) fn write(
+    pub(crate) fn hand_over(
         &self,
         leaves: &LeafReader<'_>,
-        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         match self.format {
-            Format::Xml => self.write_as(&Xml, leaves, write),
-            Format::HumanReadable => self.write_as(&HumanReadable, leaves, write),
+            Format::Xml => self.hand_over_as(&Xml, leaves, take),
+            Format::HumanReadable => self.hand_over_as(&HumanReadable, leaves, take),
         }
     }
 
-    fn write_as(
+    fn hand_over_as(
         &self,
         markup: &impl Markup,
         leaves: &LeafReader<'_>,
-        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut text = Text::default();
         markup.begin(&mut text, &self.header);
         if let Some(graph) = self.graph {
-            write(mem::take(&mut text.0))?;
+            take(mem::take(&mut text.0))?;
             let leaf_count = graph.leaves().len();
-            leaves.watch.begin("writing mappings", widen(leaf_count));
+            leaves.watch.begin("dumping mappings", widen(leaf_count));
             let runs = LeafRuns::of(graph);
             let mut script = Script::new(self.devices, graph, &runs);
             let threads = threads(self.threads, leaf_count)?;
             let formatter = Formatter { markup, graph, leaves, threads: threads.as_ref() };
-            formatter.write(&mut script, write)?;
+            formatter.hand_over(&mut script, take)?;
         } else {
             for device in self.devices {
                 markup.device_begin(&mut text, device);
@@ -134,7 +134,7 @@ impl Dump<'_> {
             }
         }
         markup.end(&mut text);
-        write(text.0)
+        take(text.0)
     }
 }
 
@@ -157,10 +157,10 @@ struct Formatter<'a, M> {
 }
 
 impl<M: Markup> Formatter<'_, M> {
-    fn write(
+    fn hand_over(
         &self,
         script: &mut Script<'_>,
-        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut pending = None;
         loop {
@@ -172,7 +172,7 @@ impl<M: Markup> Formatter<'_, M> {
             for group in shares(&pieces).chunks(GROUP) {
                 self.leaves.watch.advance(0)?;
                 for text in self.format(group) {
-                    write(text.0)?;
+                    take(text.0)?;
                 }
             }
         }
@@ -254,24 +254,18 @@ impl<M: Markup> Formatter<'_, M> {
 }
 
 /// Pieces in shares of about equal numbers of lines.
-fn shares<'p, 's>(pieces: &'p [Piece<'s>]) -> Vec<&'p [Piece<'s>]> {
-    let mut lines = 0_usize;
-    let mut share = 0_usize;
-    let by_share = pieces.iter().map(|piece| {
-        lines = lines.saturating_add(piece.runs.len()).saturating_add(2);
-        if lines > SHARE {
-            lines = 0;
-            share = share.saturating_add(1);
-        }
-        share
-    });
-    let numbers: Vec<usize> = by_share.collect();
-    let mut rest = pieces;
+fn shares<'p, 's>(mut pieces: &'p [Piece<'s>]) -> Vec<&'p [Piece<'s>]> {
     let mut shares = Vec::new();
-    for same in numbers.chunk_by(usize::eq) {
-        let (one, others) = rest.split_at(same.len());
-        shares.push(one);
-        rest = others;
+    while !pieces.is_empty() {
+        let mut lines = 0_usize;
+        let fits = pieces.iter().take_while(|piece| {
+            let has_room = lines < SHARE;
+            lines = lines.saturating_add(piece.runs.len()).saturating_add(1);
+            has_room
+        });
+        let (share, rest) = pieces.split_at(fits.count());
+        shares.push(share);
+        pieces = rest;
     }
     shares
 }

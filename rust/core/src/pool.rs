@@ -290,7 +290,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownDevice`], what `write` returns, else as [`devices`](Self::devices).
+    /// [`Error::UnknownDevice`], what `take` returns, else as [`devices`](Self::devices).
     pub fn dump(
         &self,
         header: Header,
@@ -298,7 +298,7 @@ impl Pool {
         mut only: Option<Vec<DeviceId>>,
         with_mappings: bool,
         watch: &Watch,
-        write: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let all = self.devices(watch)?;
         let chosen: Vec<Device>;
@@ -322,7 +322,7 @@ impl Pool {
         };
         let graph = graph.as_deref();
         let dump = Dump { format, header, devices, graph, threads: self.threads };
-        self.unchanged(dump.write(&self.leaves(watch), write))
+        self.unchanged(dump.hand_over(&self.leaves(watch), take))
     }
 
     const fn leaves<'a>(&'a self, watch: &'a Watch) -> LeafReader<'a> {
