@@ -12,7 +12,7 @@ FRESH   := target/stubs/thinscope/_core.pyi
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-.PHONY: demo test check lint bench golden stub fresh-stub clean
+.PHONY: demo test check lint bench golden oracle stub fresh-stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
 	@$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
@@ -37,6 +37,9 @@ bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
 
 golden: $(VENV)/.built ## rewrite what the command line's tests compare with
 	THINSCOPE_GOLDEN=1 $(BIN)/python -m pytest --quiet tests/cli
+
+oracle: $(VENV)/.ready $(TESTKIT) ## ask thin-provisioning-tools again: PDATA_TOOLS=its program
+	$(BIN)/python -m tests.oracle.derive
 
 stub: fresh-stub ## renew the stub of the compiled core from its doc comments
 	cp $(FRESH) $(STUB)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import answers
+from tests.oracle import answers, peer
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -52,6 +52,12 @@ def testkit() -> str:
     if not Path(program).exists():
         pytest.fail(f"{program} is not built: `make test` builds it")
     return program
+
+
+@pytest.fixture(scope="session")
+def pool_folders(testkit: str, tmp_path_factory: pytest.TempPathFactory) -> peer.Folders:
+    """A folder for each pool that the peer was asked about, its metadata in `pool.bin`."""
+    return peer.Folders(tmp_path_factory.mktemp("peer"), Path(testkit))
 
 
 @pytest.fixture(scope="session")

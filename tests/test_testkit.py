@@ -28,7 +28,9 @@ POOLS = [
     "small --metadata-snapshot",
     f"small --metadata-snapshot {ODD} --seed 1",
     f"churn --metadata-snapshot {ODD} --seed 2",
+    "churn --metadata-snapshot --needs-check --capacity 252 --least 84 --span 900 --longest 300 --steps 200",
     "two-depths --slack",
+    "two-depths --capacity 12 --least 4 --height 1",
 ]
 
 

@@ -5,8 +5,8 @@ use std::io::{Error, Result};
 use thinscope_core::btree::Tree;
 use thinscope_core::checksum::BlockKind;
 use thinscope_core::raw::{
-    BITMAP_ENTRIES, BitmapHeader, INDEX_ENTRIES, IndexBlock, IndexEntry, Page, SpaceMapRoot,
-    SuperblockDisk, THIN_SUPERBLOCK_MAGIC,
+    BITMAP_ENTRIES, BitmapHeader, INDEX_ENTRIES, IndexBlock, IndexEntry, NEEDS_CHECK, Page,
+    SpaceMapRoot, SuperblockDisk, THIN_SUPERBLOCK_MAGIC,
 };
 use thinscope_core::units::MAX_METADATA_BLOCKS;
 use zerocopy::little_endian::{U32, U64};
@@ -72,6 +72,7 @@ impl Writer {
             self.put_superblock(block, &copy, &mut page)?;
         }
         let mut superblock = self.superblock(0, live, metadata_blocks);
+        superblock.flags = U32::new(if self.geometry.needs_check { NEEDS_CHECK } else { 0 });
         superblock.held_root = U64::new(held_block.map_or(0, u64::from));
         superblock.data_space_map_root = data;
         superblock.metadata_space_map_root = metadata;

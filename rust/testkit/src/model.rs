@@ -9,8 +9,11 @@ mod write;
 use std::collections::{BTreeMap, HashSet};
 
 pub use cow::{CowTree, Node};
+use thinscope_core::btree::Tree;
 
 use crate::answers::Mappings;
+use crate::fill::Fill;
+use crate::node::capacity;
 use crate::writer::pack;
 
 /// What the details tree says of a device.
@@ -46,22 +49,24 @@ pub struct Model {
     pub live: State,
     /// What the metadata snapshot holds.
     pub held: Option<State>,
-    capacity: usize,
+    fill: Fill,
     data_next: u64,
     data_free: Vec<u64>,
 }
 
 impl Model {
-    /// An empty pool whose nodes split at more than `capacity` entries.
+    /// An empty pool with so many entries in its nodes; there is less room for records.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(fill: Fill) -> Self {
+        let of_records = fill.within(capacity(Tree::Details.value_size()));
+        let of_records = Fill { low: fill.low.min(of_records.high.div_ceil(3)), ..of_records };
         let live = State {
-            devices: CowTree::new(capacity),
-            records: CowTree::new(capacity),
+            devices: CowTree::new(fill),
+            records: CowTree::new(of_records),
             time: 0,
             transaction_id: 0,
         };
-        Self { live, held: None, capacity, data_next: 0, data_free: Vec::new() }
+        Self { live, held: None, fill, data_next: 0, data_free: Vec::new() }
     }
 
     /// The ids of all devices.
@@ -74,7 +79,7 @@ impl Model {
     pub fn create(&mut self, id: u64) {
         let live = &mut self.live;
         let (transaction_id, time) = (live.transaction_id, live.time);
-        live.devices.insert(id, CowTree::new(self.capacity));
+        live.devices.insert(id, CowTree::new(self.fill));
         let record = Record {
             mapped_blocks: 0,
             transaction_id,
@@ -114,7 +119,8 @@ impl Model {
                 mapped.is_some_and(|value| (value as u32 & 0xff_ffff) >= record.snapshotted_time);
             if !is_own {
                 let value = pack(self.allocate(), self.live.time);
-                self.change(id, |tree| tree.insert(block, value));
+                let more = i64::from(mapped.is_none());
+                self.change(id, more, |tree| tree.insert(block, value));
             }
         }
     }
@@ -123,7 +129,7 @@ impl Model {
     pub fn discard(&mut self, id: u64, blocks: std::ops::Range<u64>) {
         for block in blocks {
             if self.live.devices.get(id).is_some_and(|tree| tree.get(block).is_some()) {
-                self.change(id, |tree| tree.remove(block));
+                self.change(id, -1, |tree| tree.remove(block));
             }
         }
     }
@@ -156,16 +162,16 @@ impl Model {
         })
     }
 
-    /// Changes a device's tree, and counts its mappings again.
-    fn change(&mut self, id: u64, change: impl FnOnce(&mut CowTree<u64>)) {
+    /// Changes a device's tree, which makes so many mappings more.
+    fn change(&mut self, id: u64, more: i64, change: impl FnOnce(&mut CowTree<u64>)) {
         let Some(mut tree) = self.live.devices.get(id).cloned() else { return };
         // Without this, the change would copy every node on the way for the tree that it is
         // about to replace.
-        self.live.devices.insert(id, CowTree::new(self.capacity));
+        self.live.devices.insert(id, CowTree::new(self.fill));
         change(&mut tree);
-        let mapped_blocks = tree.entries().count() as u64;
         self.live.devices.insert(id, tree);
         if let Some(record) = self.live.records.get(id).copied() {
+            let mapped_blocks = record.mapped_blocks.wrapping_add_signed(more);
             self.live.records.insert(id, Record { mapped_blocks, ..record });
         }
     }

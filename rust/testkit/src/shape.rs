@@ -94,8 +94,17 @@ pub struct Options {
     pub metadata_snapshot: bool,
     /// Random steps of a churn.
     pub steps: u64,
-    /// Entries in a node of a churn before it splits.
+    /// Virtual blocks that the steps of a churn begin at.
+    pub span: u64,
+    /// Most blocks that a step of a churn writes or discards.
+    pub longest: u64,
+    /// Entries in a node of a churn or of two depths before it splits.
     pub capacity: usize,
+    /// Entries that such a node below the root keeps, filled up from its siblings; half the
+    /// capacity at most.
+    pub least: usize,
+    /// Internal levels of two depths when the snapshot is made.
+    pub height: usize,
 }
 
 impl Default for Options {
@@ -113,7 +122,11 @@ impl Default for Options {
             loose_edges: false,
             metadata_snapshot: false,
             steps: 3000,
+            span: 120,
+            longest: 12,
             capacity: 6,
+            least: 1,
+            height: 2,
         }
     }
 }

@@ -4,3 +4,4 @@ mod brute;
 mod healthy;
 mod hostile;
 mod reading;
+mod trees;

@@ -26,6 +26,8 @@ pub struct Geometry {
     pub tree_fill: Fill,
     /// Fill what is not in use in nodes and space map roots with bytes that mean nothing.
     pub slack: bool,
+    /// Set the flag that the pool needs a check.
+    pub needs_check: bool,
     /// Each metadata block is drawn out of the next so many; 1: in order.
     pub scatter: usize,
     /// Determines everything that is drawn.
@@ -40,6 +42,7 @@ impl Default for Geometry {
             metadata_blocks: None,
             tree_fill: Fill::USUAL,
             slack: false,
+            needs_check: false,
             scatter: 1,
             seed: 0,
         }

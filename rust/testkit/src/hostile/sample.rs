@@ -95,7 +95,7 @@ pub(super) const TREES: [Tree; 6] = [
 /// Where that is too few.
 #[must_use]
 pub fn sample(metadata_blocks: u32) -> Vec<u8> {
-    let mut model = Model::new(4);
+    let mut model = Model::new(Fill { low: 1, high: 4 });
     model.create(DEVICE);
     for at in 0..40 {
         model.write(DEVICE, at * 5..at * 5 + 2);

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use crate::fill::Fill;
+
 /// A tree; a clone shares all nodes.
 #[derive(Debug)]
 pub struct CowTree<V> {
     root: Rc<Node<V>>,
-    capacity: usize,
+    fill: Fill,
 }
 
 /// A node, with the lowest key that each entry admits.
@@ -20,15 +22,16 @@ pub enum Node<V> {
 
 impl<V> Clone for CowTree<V> {
     fn clone(&self) -> Self {
-        Self { root: Rc::clone(&self.root), capacity: self.capacity }
+        Self { root: Rc::clone(&self.root), fill: self.fill }
     }
 }
 
 impl<V: Clone> CowTree<V> {
-    /// An empty tree whose nodes split at more than `capacity` entries.
+    /// An empty tree whose nodes split at more entries than the fill's upper number, and below
+    /// the root are filled up from their siblings at less than its lower one.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { root: Rc::new(Node::Leaf(Vec::new())), capacity }
+    pub fn new(fill: Fill) -> Self {
+        Self { root: Rc::new(Node::Leaf(Vec::new())), fill }
     }
 
     /// The root.
@@ -63,17 +66,27 @@ impl<V: Clone> CowTree<V> {
 
     /// Sets the value of a key.
     pub fn insert(&mut self, key: u64, value: V) {
-        if let Some(right) = insert(&mut self.root, key, value, self.capacity) {
+        if let Some(right) = insert(&mut self.root, key, value, self.fill.high as usize) {
             let left = (first_key(&self.root), Rc::clone(&self.root));
             self.root = Rc::new(Node::Internal(vec![left, right]));
         }
     }
 
-    /// Takes a key out. Nodes are not filled up from their siblings: how little they may hold
-    /// is nothing that a reader may insist on.
+    /// Takes a key out. With a fill from 1 on, nodes are never filled up from their siblings:
+    /// how little they may hold is nothing that a reader may insist on.
     pub fn remove(&mut self, key: u64) {
-        if self.get(key).is_some() && remove(&mut self.root, key) {
+        if self.get(key).is_none() {
+            return;
+        }
+        remove(&mut self.root, key, self.fill);
+        if len(&self.root) == 0 {
             self.root = Rc::new(Node::Leaf(Vec::new()));
+        }
+        while self.fill.low > 1
+            && let Node::Internal(children) = &*self.root
+            && let [(_, only)] = children.as_slice()
+        {
+            self.root = Rc::clone(only);
         }
     }
 }
@@ -135,20 +148,52 @@ fn split<T>(entries: &mut Vec<T>, capacity: usize) -> Option<Vec<T>> {
     (entries.len() > capacity).then(|| entries.split_off(entries.len() / 2))
 }
 
-/// Removes below a node; returns whether the node has nothing left.
-fn remove<V: Clone>(node: &mut Rc<Node<V>>, key: u64) -> bool {
+/// Removes below a node.
+fn remove<V: Clone>(node: &mut Rc<Node<V>>, key: u64, fill: Fill) {
     match Rc::make_mut(node) {
-        Node::Leaf(entries) => {
-            entries.retain(|(own, _)| *own != key);
-            entries.is_empty()
-        }
+        Node::Leaf(entries) => entries.retain(|(own, _)| *own != key),
         Node::Internal(children) => {
-            if let Some(at) = edge_for(children, key)
-                && remove(&mut children[at].1, key)
-            {
+            let Some(at) = edge_for(children, key) else { return };
+            remove(&mut children[at].1, key, fill);
+            let left = len(&children[at].1);
+            if left == 0 {
                 children.remove(at);
+            } else if left < fill.low as usize && children.len() > 1 {
+                let at = at.min(children.len() - 2);
+                let (_, right) = children.remove(at + 1);
+                if let Some(right) = join(&mut children[at].1, &right, fill.high as usize) {
+                    children.insert(at + 1, right);
+                }
             }
-            children.is_empty()
         }
+    }
+}
+
+/// Moves the entries of a node to its left sibling; where they are too many for one node,
+/// returns the edge to another with half of them.
+fn join<V: Clone>(
+    left: &mut Rc<Node<V>>,
+    right: &Node<V>,
+    capacity: usize,
+) -> Option<(u64, Rc<Node<V>>)> {
+    match (Rc::make_mut(left), right) {
+        (Node::Leaf(entries), Node::Leaf(more)) => {
+            entries.extend_from_slice(more);
+            let right = split(entries, capacity)?;
+            Some((right[0].0, Rc::new(Node::Leaf(right))))
+        }
+        (Node::Internal(children), Node::Internal(more)) => {
+            children.extend_from_slice(more);
+            let right = split(children, capacity)?;
+            Some((right[0].0, Rc::new(Node::Internal(right))))
+        }
+        _ => unreachable!("siblings have one height"),
+    }
+}
+
+fn len<V>(node: &Node<V>) -> usize {
+    match node {
+        Node::Leaf(entries) => entries.len(),
+        Node::Internal(children) => children.len(),
     }
 }

@@ -6,6 +6,7 @@ use thinscope_core::units::MAX_DEVICE_ID;
 
 use super::{Options, Shape};
 use crate::answers::Answers;
+use crate::fill::Fill;
 use crate::image::Image;
 use crate::model::{CowTree, Model, Node};
 use crate::random::Random;
@@ -34,10 +35,10 @@ pub(super) fn build_small(options: &Options, writer: Writer) -> Result<(Image, A
 /// Grows an origin until its root is full, takes a snapshot, and goes on until the origin's
 /// root splits: the snapshot's root still has the old children.
 pub(super) fn build_two_depths(options: &Options, writer: Writer) -> Result<(Image, Answers)> {
-    let mut model = Model::new(options.capacity);
+    let mut model = Model::new(fill(options));
     model.create(1);
     let mut next = 0;
-    while root_entries(&model) < options.capacity || height(&model) < 2 {
+    while root_entries(&model) < options.capacity || height(&model) < options.height {
         model.write(1, next..next + 1);
         next += 1;
     }
@@ -52,6 +53,12 @@ pub(super) fn build_two_depths(options: &Options, writer: Writer) -> Result<(Ima
     model.snapshot(2, 3);
     model.write(1, 0..1);
     model.write_pool(Shape::TwoDepths.name(), writer)
+}
+
+/// A node that splits leaves half its entries to each side: no more can be kept.
+fn fill(options: &Options) -> Fill {
+    let high = options.capacity as u64;
+    Fill { low: options.least.min(options.capacity.div_ceil(2)) as u64, high }
 }
 
 fn root_entries(model: &Model) -> usize {
@@ -73,7 +80,7 @@ fn height(model: &Model) -> usize {
 
 fn model(options: &Options, steps: u64) -> Model {
     let mut random = Random::new(options.geometry.seed).fork(5);
-    let mut model = Model::new(options.capacity);
+    let mut model = Model::new(fill(options));
     // What every such pool has: the lowest and highest id, an empty device, a high virtual
     // block, snapshots of snapshots.
     model.create(0);
@@ -92,7 +99,7 @@ fn model(options: &Options, steps: u64) -> Model {
         if at % COLLECT == 0 {
             model.collect();
         }
-        step(&mut model, &mut random);
+        step(&mut model, &mut random, options);
     }
     model
 }
@@ -108,14 +115,13 @@ fn hold(model: &mut Model) {
     model.discard(0, 100..110);
 }
 
-fn step(model: &mut Model, random: &mut Random) {
+fn step(model: &mut Model, random: &mut Random, options: &Options) {
     let ids = model.ids();
     let Some(id) = random.pick(&ids).copied() else { return model.create(random.below(IDS)) };
     let new = random.below(IDS);
     let is_new = !ids.contains(&new);
-    // Only the first few ids, so that it is rarely an empty one.
-    let begin = random.below(120);
-    let blocks = begin..begin + random.between(1, 12);
+    let begin = random.below(options.span);
+    let blocks = begin..begin + random.between(1, options.longest);
     match random.below(20) {
         0 if is_new && ids.len() < DEVICES => model.create(new),
         1..=3 if is_new && ids.len() < DEVICES => model.snapshot(id, new),

@@ -1,7 +1,9 @@
 //! Healthy pools open, and every figure is the one that was built.
 
 use std::collections::BTreeMap;
+use std::mem::offset_of;
 
+use thinscope_core::raw::SuperblockDisk;
 use thinscope_core::space_map::CountRun;
 use thinscope_core::superblock::View;
 
@@ -9,6 +11,7 @@ use super::brute::Brute;
 use super::reading::{Reading, read};
 use crate::answers::{Answers, DeviceAnswer};
 use crate::fill::Fill;
+use crate::hostile::Draft;
 use crate::image::Image;
 use crate::shape::{Options, Shape, build};
 use crate::writer::Geometry;
@@ -110,6 +113,49 @@ fn every_shape_reads_as_it_was_built() {
     }
 }
 
+/// Churns as other programs accept them, and with nodes that are filled up often.
+fn filled_up(capacity: usize, least: usize, seed: u64) -> Options {
+    let options = Options { capacity, least, span: 900, longest: 90, steps: 300, ..odd(seed) };
+    let geometry = Geometry {
+        tree_fill: Fill::USUAL,
+        needs_check: true,
+        data_blocks: None,
+        ..options.geometry
+    };
+    Options { geometry, ..options }
+}
+
+#[test]
+fn nodes_are_as_full_as_asked_for() {
+    for (capacity, least) in [(252, 84), (168, 84), (9, 4)] {
+        for seed in 0..2 {
+            let options = filled_up(capacity, least, seed);
+            check(Shape::Churn, &options);
+            let (bytes, _) = built(Shape::Churn, &options);
+            let draft = Draft::new(bytes.clone());
+            let nodes = Brute::count(&bytes).depths.into_iter();
+            // A node may be the root of one device and lie below that of another.
+            let below = nodes.filter(|(_, depths)| !depths.contains(&0)).map(|(block, _)| block);
+            let entries: Vec<_> = below.map(|block| draft.entries(block)).collect();
+            assert!(!entries.is_empty());
+            assert!(entries.iter().all(|entries| (least..=capacity).contains(entries)));
+        }
+    }
+}
+
+#[test]
+fn a_needed_check_is_told() {
+    for needs_check in [false, true] {
+        let geometry = Geometry { needs_check, ..Geometry::default() };
+        let options = Options { geometry, metadata_snapshot: true, ..Options::default() };
+        let (bytes, _) = built(Shape::OneDevice, &options);
+        let flags = offset_of!(SuperblockDisk, flags);
+        let draft = Draft::new(bytes);
+        assert_eq!(draft.word(0, flags), u32::from(needs_check));
+        assert_eq!(draft.word(draft.held(), flags), 0);
+    }
+}
+
 #[test]
 fn one_seed_gives_one_image() {
     for shape in Shape::ALL {
@@ -136,6 +182,12 @@ fn nodes_lie_at_two_depths() {
     let brute = Brute::count(&bytes);
     assert!(brute.depths.values().any(|depths| depths.len() > 1));
     assert_eq!(answers.devices.len(), 3);
+
+    let low = Options { capacity: 12, least: 4, height: 1, ..Options::default() };
+    check(Shape::TwoDepths, &low);
+    let brute = Brute::count(&built(Shape::TwoDepths, &low).0);
+    assert!(brute.depths.values().any(|depths| depths.len() > 1));
+    assert_eq!(brute.depths.values().flatten().max(), Some(&2));
 }
 
 #[test]
@@ -166,7 +218,7 @@ fn many_mappings_make_high_trees() {
     let reading = read(&bytes, View::Live, 2);
     assert!(reading.errors.is_empty(), "{:?}", reading.errors);
     assert_eq!(reading.recount.unwrap().reached_blocks, answers.mappings);
-    let draft = crate::hostile::Draft::new(bytes);
+    let draft = Draft::new(bytes);
     let levels = draft.spine(thinscope_core::btree::Tree::Mapping).len();
     assert!(levels >= 3, "{levels} levels");
 }

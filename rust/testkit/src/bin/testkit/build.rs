@@ -1,76 +1,12 @@
-//! The `testkit` program: builds pools, hostile pools, and edits fields.
+//! `testkit build`: healthy pools.
 
-#![expect(clippy::print_stdout, reason = "a program that lists what it knows")]
-
-use std::io::{BufWriter, Error, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use thinscope_testkit::fill::Fill;
-
-use thinscope_testkit::patch::{Field, Repair, edit_file, write_sparse};
 use thinscope_testkit::writer::Geometry;
-use thinscope_testkit::{Image, Options, Shape, build, recipes};
-
-/// Builds dm-thin metadata for tests, with right checksums.
-#[derive(Debug, Parser)]
-#[command(name = "testkit")]
-struct Program {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Build a healthy pool.
-    Build(Box<BuildArgs>),
-    /// Build a hostile pool.
-    Hostile(HostileArgs),
-    /// List the hostile pools: name, what a reader must do, what is wrong.
-    Recipes,
-    /// Edit a field of a block, and make the block's checksum right again.
-    Patch(PatchArgs),
-}
-
-#[derive(Args, Debug)]
-struct HostileArgs {
-    /// Which one; see `testkit recipes`.
-    recipe: String,
-    /// Where to write the metadata.
-    #[arg(short, long)]
-    output: PathBuf,
-}
-
-#[derive(Args, Debug)]
-struct PatchArgs {
-    /// The metadata.
-    file: PathBuf,
-    /// Which block.
-    #[arg(long)]
-    block: u32,
-    /// Where the field lies in the block, in bytes.
-    #[arg(long)]
-    offset: usize,
-    /// Bytes in the field.
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["1", "2", "4", "8"])
-        .map(|text| text.parse::<usize>().unwrap_or_default()))]
-    width: usize,
-    /// What to write there; hexadecimal with 0x.
-    #[arg(long, value_parser = number)]
-    value: u64,
-    /// Leave the checksum as it was, and so wrong.
-    #[arg(long)]
-    no_repair: bool,
-}
-
-fn number(text: &str) -> Result<u64, String> {
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    number.map_err(|error| error.to_string())
-}
+use thinscope_testkit::{Image, Options, Shape, build};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ShapeName {
@@ -105,7 +41,8 @@ impl From<ShapeName> for Shape {
 }
 
 #[derive(Args, Debug)]
-struct BuildArgs {
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub(crate) struct BuildArgs {
     /// What the pool looks like.
     shape: ShapeName,
     /// Where to write the metadata.
@@ -153,9 +90,25 @@ struct BuildArgs {
     /// Random steps of a churn.
     #[arg(long, default_value_t = 3000)]
     steps: u64,
+    /// Virtual blocks that the steps of a churn begin at.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    span: u64,
+    /// Most blocks that a step of a churn writes or discards.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    longest: u64,
     /// Entries in a node of a churn or of two depths before it splits.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(3..=126))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(3..=252))]
     capacity: u64,
+    /// Entries that such a node below the root keeps, filled up from its siblings; half the
+    /// capacity at most. Other programs insist on 84.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=126))]
+    least: u64,
+    /// Internal levels of two depths when the snapshot is made.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=4))]
+    height: u64,
+    /// Set the flag that the pool needs a check.
+    #[arg(long)]
+    needs_check: bool,
     /// Draw each metadata block out of the next so many; 1: in order.
     #[arg(long, default_value_t = 1)]
     scatter: usize,
@@ -188,6 +141,7 @@ impl BuildArgs {
                 metadata_blocks: self.metadata_blocks,
                 tree_fill: self.tree_fill,
                 slack: self.slack,
+                needs_check: self.needs_check,
                 scatter: self.scatter,
                 seed: self.seed,
             },
@@ -202,11 +156,15 @@ impl BuildArgs {
             loose_edges: self.loose_edges,
             metadata_snapshot: self.metadata_snapshot,
             steps: self.steps,
+            span: self.span,
+            longest: self.longest,
             capacity: self.capacity as usize,
+            least: self.least as usize,
+            height: self.height as usize,
         }
     }
 
-    fn run(&self) -> std::io::Result<()> {
+    pub(crate) fn run(&self) -> std::io::Result<()> {
         let image = Image::create(&self.output)?;
         let (_, answers) = build(self.shape.into(), &self.options(), image)?;
         println!(
@@ -223,28 +181,5 @@ impl BuildArgs {
             file.flush()?;
         }
         Ok(())
-    }
-}
-
-fn main() -> std::io::Result<()> {
-    match Program::parse().command {
-        Command::Build(args) => args.run(),
-        Command::Hostile(args) => {
-            let recipe = recipes().iter().find(|recipe| recipe.name == args.recipe);
-            let unknown =
-                || Error::other(format!("no recipe {}: see testkit recipes", args.recipe));
-            write_sparse(&args.output, &recipe.ok_or_else(unknown)?.build())
-        }
-        Command::Recipes => {
-            for recipe in recipes() {
-                println!("{}\t{}\t{}", recipe.name, recipe.expect, recipe.what);
-            }
-            Ok(())
-        }
-        Command::Patch(args) => {
-            let PatchArgs { offset, width, value, .. } = args;
-            let repair = if args.no_repair { Repair::Nothing } else { Repair::Checksum };
-            edit_file(&args.file, args.block, Field { offset, width, value }, repair)
-        }
     }
 }

@@ -1,0 +1,68 @@
+"""``thin_dump``, ``thin_ls`` and ``thin_metadata_size`` answer as thin-provisioning-tools does, byte by byte."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, environment
+from tests.oracle import asked, derive, peer
+from tests.oracle.differences import difference
+from thinscope.cli import main
+
+RUNS = peer.Table.load().runs
+USAGE_ERROR = 2
+
+
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_answers_are_the_peers(
+    run: peer.Run,
+    pool_folders: peer.Folders,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = pool_folders.of(run.pool)
+    monkeypatch.chdir(folder)
+    out = folder / asked.OUT
+    out.unlink(missing_ok=True)
+    if run.to == "captured":
+        code = main([run.tool, *run.arguments])
+        stdout, stderr = capfdbinary.readouterr()
+    else:
+        command = [*COMMAND, run.tool, *run.arguments]
+        code, stdout, stderr = derive.ran(command, folder, run.to, environment())
+    written = out.read_bytes() if out.exists() else None
+
+    if differs := difference(run):
+        assert (code, stdout) == (differs.code, differs.stdout), differs.reason
+        assert stderr
+        return
+    told = stderr.decode(errors="replace")
+    assert peer.Output.of(stdout) == run.stdout, first_difference(run, folder, stdout) + told
+    assert code == run.code, told
+    if run.code == USAGE_ERROR:
+        assert told == run.stderr.text
+    elif run.code == 0 or not run.stderr.size:
+        assert told == ""
+    else:
+        assert told
+    assert (None if written is None else peer.Output.of(written)) == run.written
+
+
+def first_difference(run: peer.Run, folder: Path, found: bytes) -> str:
+    """The first line that differs from the peer's, if its output is kept or PDATA_TOOLS names it."""
+    expected = run.whole_stdout()
+    if expected is None and (program := os.environ.get("PDATA_TOOLS")):
+        command = [program, run.tool, *run.arguments]
+        expected = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
+    if expected is None:
+        return f"{len(found)} bytes, not {run.stdout.size} (PDATA_TOOLS=program would tell more)\n"
+    lines = zip_longest(found.splitlines(keepends=True), expected.splitlines(keepends=True))
+    for number, (ours, theirs) in enumerate(lines, 1):
+        if ours != theirs:
+            return f"line {number}: {ours!r}\nthe peer's: {theirs!r}\n"
+    return ""
