@@ -19,7 +19,7 @@ from tests.oracle.reader import BLOCK, Image, Role
 from thinscope import errors
 
 
-def text_of(source: bytes | Path, **asked: Any) -> str:  # noqa: ANN401
+def text_of(source: bytes | Path, **asked: Any) -> str:
     written = io.BytesIO()
     thinscope.open(source).dump(written, **asked)
     return written.getvalue().decode()
@@ -99,7 +99,7 @@ class TestTargets:
         (tmp_path / "usual").touch()
         assert path.read_text() == text_of(walkthrough)
         assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
-        assert sorted(os.listdir(tmp_path)) == ["pool.xml", "usual"]
+        assert names_in(tmp_path) == ["pool.xml", "usual"]
 
     def test_what_was_there_is_replaced(self, walkthrough: bytes, tmp_path: Path) -> None:
         path = tmp_path / "pool.xml"
@@ -120,7 +120,7 @@ class TestTargets:
         assert path.read_text() == "precious"
         with pytest.raises(errors.CorruptMetadata):
             pool.dump(tmp_path / "new.xml")
-        assert os.listdir(tmp_path) == ["pool.xml"]
+        assert names_in(tmp_path) == ["pool.xml"]
 
     def test_a_folder_that_is_not_there(self, walkthrough: bytes, tmp_path: Path) -> None:
         path = tmp_path / "absent" / "pool.xml"
@@ -174,7 +174,7 @@ class TestTargets:
 
     def test_a_file_object_that_takes_a_little_at_a_time(self, churn: bytes) -> None:
         class Slow(io.BytesIO):
-            def write(self, content: Any) -> int:  # noqa: ANN401
+            def write(self, content: Any) -> int:
                 return super().write(content[:1000])
 
         slow = Slow()
@@ -183,7 +183,7 @@ class TestTargets:
 
     def test_a_file_object_that_fails(self, churn: bytes) -> None:
         class Failing(io.BytesIO):
-            def write(self, content: Any) -> int:  # noqa: ANN401
+            def write(self, content: Any) -> int:
                 raise ZeroDivisionError(len(content))
 
         with pytest.raises(ZeroDivisionError):
@@ -204,6 +204,10 @@ class TestTargets:
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
         assert done.stdout == f"before\n{text_of(walkthrough)}behind\n"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def damaged_leaf(image: bytes) -> bytes:

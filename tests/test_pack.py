@@ -121,7 +121,9 @@ class Encoder:
     def copy(self, numbers: list[int]) -> tuple[bytes, int]:
         taken = self.random.randint(1, min(len(numbers), 40))
         content = struct.pack(f"<{taken}Q", *numbers[:taken])
-        return (b"\x98" + content if taken == 1 else self.operand(10, len(content)) + content), taken
+        return (
+            b"\x98" + content if taken == 1 else self.operand(10, len(content)) + content
+        ), taken
 
     def split(self, numbers: list[int]) -> tuple[bytes, int]:
         taken = self.random.randint(0, min(len(numbers), 300))
@@ -187,7 +189,10 @@ BROKEN = {
         header(2) + frame(record(1, literal(b"\x07" * BLOCK))),
         "block 1: its checksum does not hold",
     ),
-    "half a record": (header(2) + frame(record(1, literal(SOME))[:-1]), "block 1: it ends too early"),
+    "half a record": (
+        header(2) + frame(record(1, literal(SOME))[:-1]),
+        "block 1: it ends too early",
+    ),
     "half a number": (header(2) + frame(b"\1\0\0"), "it ends too early"),
     "an unknown instruction": (header(2) + frame(record(1, b"\xc0")), "unknown instruction 0xc0"),
     "a number of three bytes": (header(2) + frame(record(1, b"\x03abc")), "a number of 3 bytes"),
@@ -200,7 +205,10 @@ BROKEN = {
         header(2) + frame(record(1, b"\x72\x91x")),
         "a count before what cannot be repeated",
     ),
-    "a split in a split": (header(2) + frame(record(1, b"\xb0\x01\xb0\x01")), "unknown instruction"),
+    "a split in a split": (
+        header(2) + frame(record(1, b"\xb0\x01\xb0\x01")),
+        "unknown instruction",
+    ),
     "nothing without end": (header(2) + frame(record(1, b"\x50" * (1 << 20))), "it ends too early"),
 }
 

@@ -34,6 +34,15 @@ DIFFERENCES = (
         b"",
     ),
     Difference(
+        "the block of a metadata snapshot that is not the held one is an error; the peer ignores it",
+        lambda run: (
+            any(word.startswith(("-m=", "--metadata-snap=")) for word in run.arguments)
+            and run.code == 0
+        ),
+        64,
+        b"",
+    ),
+    Difference(
         "a huge number of thins needs the most metadata that can be; the peer's sum wraps around",
         lambda run: run.tool == "thin_metadata_size" and run.arguments[-1:] == (str(2**64 - 1),),
         0,

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PEER_VERSION", "peer_command"]
 
-PEER_VERSION = "1.3.3"
+PEERdef _check_engine(engine: str | None) -> None:
+    if engine not in (None, "sync", "async", "spindle"):
+        raise Failure(f"unknown io engine type '{engine}'")
+
+
+_VERSION = "1.3.3"
 """The release of thin-provisioning-tools whose ways these commands follow."""
 
 
@@ -43,6 +48,7 @@ class _PeerCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> ExitCode:
         try:
+            _check_engine(ctx.params.get("io_engine"))
             super().invoke(ctx)
         except (OutputClosed, BrokenPipeError):
             drop(sys.stdout)
@@ -72,6 +78,11 @@ def peer_command(
         )
 
     return decorate
+
+
+def _check_engine(engine: str | None) -> None:
+    if engine not in (None, "sync", "async", "spindle"):
+        raise Failure(f"unknown io engine type '{engine}'")
 
 
 _VERSION = "Print the release of thin-provisioning-tools whose ways this follows."

@@ -10,7 +10,7 @@ import thinscope
 from thinscope.cli.failure import Failure
 from thinscope.cli.group import PEERS
 from thinscope.cli.peers.command import peer_command
-from thinscope.cli.peers.words import Option, Unsigned
+from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
 
 __all__ = ["command"]
@@ -30,7 +30,7 @@ _PARAMETERS: list[click.Parameter] = [
     Option(
         ["-r", "--repair"],
         is_flag=True,
-        excludes="metadata_snap",
+        conflicts_with="metadata_snap",
         help="Not there yet: damaged metadata cannot be repaired on the way.",
     ),
     Option(
@@ -38,6 +38,7 @@ _PARAMETERS: list[click.Parameter] = [
         metavar="BLOCKNR",
         type=Unsigned(64),
         if_bare=_ANY_BLOCK,
+        conflicts_with="repair",
         help="Read the pool as its held metadata snapshot keeps it, which lies in that block.",
     ),
     Option(
@@ -68,8 +69,7 @@ _PARAMETERS: list[click.Parameter] = [
         type=Unsigned(64),
         help="Write this transaction id, if the pool's is lower.",
     ),
-    Option(["-v", "verbosity"], is_flag=True, multiple=True, hidden=True),
-    Option(["--io-engine"], metavar="ENGINE", type=str, hidden=True),
+    *HIDDEN,
 ]
 
 

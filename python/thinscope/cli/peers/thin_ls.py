@@ -11,7 +11,7 @@ import thinscope
 from thinscope.cli.group import PEERS
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
-from thinscope.cli.peers.words import Option
+from thinscope.cli.peers.words import HIDDEN, Option
 from thinscope.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ _PARAMETERS: list[click.Parameter] = [
         is_flag=True,
         help="Read the pool as its held metadata snapshot keeps it.",
     ),
-    Option(["-v", "verbosity"], is_flag=True, multiple=True, hidden=True),
-    Option(["--io-engine"], metavar="ENGINE", type=str, hidden=True),
+    *HIDDEN,
 ]
 
 

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Misuse", "Option", "Unsigned", "read_words"]
+__all__ = ["HIDDEN", "Misuse", "Option", "Unsigned", "read_words"]
 
 
 _MOST_DIGITS = 20
@@ -24,6 +24,10 @@ _MOST_DIGITS = 20
 class Misuse(Exception):
     """The words cannot be understood."""
 
+    def __init__(self, message: str, usage: str | None = None) -> None:
+        """Make it from what is told, and how the command is used, where that helps."""
+        super().__init__(message if usage is None else f"{message}\n\nUsage: {usage}")
+
 
 class Option(click.Option):
     """An option of a program.
@@ -31,7 +35,7 @@ class Option(click.Option):
     Attributes:
         if_absent: What it means when it is not given.
         if_bare: What it means when no ``=VALUE`` follows, where it may lack its value.
-        excludes: The name of a parameter that it cannot go with.
+        conflicts_with: The name of an option that it cannot go with.
         is_list: Whether its value is several with commas between them.
     """
 
@@ -40,7 +44,7 @@ class Option(click.Option):
         words: list[str],
         *,
         if_bare: object = None,
-        excludes: str | None = None,
+        conflicts_with: str | None = None,
         is_list: bool = False,
         **settings: Any,  # noqa: ANN401 - click's own
     ) -> None:
@@ -48,7 +52,7 @@ class Option(click.Option):
         super().__init__(words, **settings)
         self.if_bare = if_bare
         self.if_absent = settings.get("default")
-        self.excludes = excludes
+        self.conflicts_with = conflicts_with
         self.is_list = is_list
 
     @property
@@ -97,6 +101,13 @@ class Unsigned(click.ParamType):  # type: ignore[type-arg] # generic only in new
         return int(digits)
 
 
+HIDDEN: tuple[Option, ...] = (
+    Option(["-v", "verbosity"], is_flag=True, multiple=True, hidden=True),
+    Option(["--io-engine"], metavar="IO_ENGINE", type=str, hidden=True),
+)
+"""What scripts may give and help does not tell. Blocks are read in one way only."""
+
+
 def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | None:
     """Return the value of each parameter, by name; None where help is asked for.
 
@@ -121,17 +132,6 @@ def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | Non
     return reading.finish()
 
 
-def _convert(option: Option, word: str) -> object:
-    taken = []
-    for part in word.split(",") if option.is_list else [word]:
-        try:
-            taken.append(option.type.convert(part, option, None))
-        except click.BadParameter as error:
-            reason = option.choices or f": {error.message}"
-            raise Misuse(f"invalid value '{part}' for '{option.usage}'{reason}") from None
-    return taken if option.is_list else taken[0]
-
-
 class _Reading:
     """What has been read so far."""
 
@@ -141,13 +141,15 @@ class _Reading:
         self._arguments = [each for each in command.params if isinstance(each, click.Argument)]
         self._by_word = {word: option for option in self._options for word in option.opts}
         self._given: dict[str, list[Any]] = {}
+        self._unconverted: tuple[Option, str] | None = None
 
     def take_positional(self, word: str) -> None:
+        self._convert()
         for argument in self._arguments:
             if str(argument.name) not in self._given:
                 self._given[str(argument.name)] = [word]
                 return
-        raise Misuse(f"unexpected argument '{word}' found{self._usage()}")
+        raise Misuse(f"unexpected argument '{word}' found", self._usage())
 
     def take_long(self, word: str, rest: Iterator[str]) -> None:
         name, equals, value = word.partition("=")
@@ -156,7 +158,7 @@ class _Reading:
             raise self._unexpected(name)
         if option.is_flag and equals:
             message = f"unexpected value '{value}' for '{name}' found; no more were expected"
-            raise Misuse(message + self._usage(option))
+            raise Misuse(message, self._usage_so_far(option))
         self._add(option, value if equals else None, rest)
 
     def take_short(self, word: str, rest: Iterator[str]) -> str | None:
@@ -177,36 +179,48 @@ class _Reading:
 
     def finish(self) -> dict[str, Any]:
         """Return the values of all parameters."""
+        self._convert()
         if "version" in self._given:
             message = "cannot be used with one or more of the other specified arguments"
-            raise Misuse(f"the argument '--version' {message}{self._usage()}")
-        for option in self._options:
-            if option.name in self._given and option.excludes in self._given:
-                other = next(each for each in self._options if each.name == option.excludes)
-                message = f"the argument '{option.usage}' cannot be used with '{other.usage}'"
-                raise Misuse(message + self._usage(option))
+            raise Misuse(f"the argument '--version' {message}", self._usage())
+        values = {str(option.name): self._value(option) for option in self._options}
+        del values["version"]
+        self._look_for_conflicts()
         self._look_for_missing()
-        values: dict[str, Any] = {}
         for argument in self._arguments:
             values[str(argument.name)] = self._given[str(argument.name)][0]
-        for option in self._options:
-            if option.name != "version":
-                values[str(option.name)] = self._value(option)
         return values
 
     def _add(self, option: Option, value: str | None, rest: Iterator[str]) -> None:
-        taken: object = value
-        if option.is_flag:
-            taken = True
-        elif value is None and option.if_bare is not None:
-            taken = option.if_bare
-        else:
-            taken = _convert(option, self._next_value(option, rest) if value is None else value)
+        self._convert()
         given = self._given.setdefault(str(option.name), [])
-        given.append(taken)
+        is_bare = value is None and (option.is_flag or option.if_bare is not None)
+        if is_bare:
+            given.append(option.is_flag or option.if_bare)
+        else:
+            word = self._next_value(option, rest) if value is None else value
+            if not word and option.choices:
+                raise _lacks_value(option)
+            self._unconverted = option, word
+            given.append(word)
         if len(given) > 1 and not option.multiple:
             message = f"the argument '{option.usage}' cannot be used multiple times"
-            raise Misuse(message + self._usage())
+            raise Misuse(message, self._usage())
+
+    def _convert(self) -> None:
+        """Convert the value of the option that came last: what is wrong with it is told only now."""
+        if self._unconverted is None:
+            return
+        option, word = self._unconverted
+        self._unconverted = None
+        taken = []
+        for part in word.split(",") if option.is_list else [word]:
+            try:
+                taken.append(option.type.convert(part, option, None))
+            except click.BadParameter as error:
+                reason = option.choices or f": {error.message}"
+                raise Misuse(f"invalid value '{part}' for '{option.usage}'{reason}") from None
+        self._given[str(option.name)][-1] = taken if option.is_list else taken[0]
 
     def _next_value(self, option: Option, rest: Iterator[str]) -> str:
         word = next(rest, None)
@@ -216,9 +230,25 @@ class _Reading:
                 raise self._unexpected(known)
             word = None
         if word is None:
-            message = f"a value is required for '{option.usage}' but none was supplied"
-            raise Misuse(message + option.choices)
+            raise _lacks_value(option)
         return word
+
+    def _value(self, option: Option) -> object:
+        given = self._given.get(str(option.name), [])
+        if option.multiple:
+            return tuple(given)
+        if option.is_flag:
+            return bool(given)
+        return given[0] if given else option.if_absent
+
+    def _look_for_conflicts(self) -> None:
+        given = [option for option in self._given_options() if option.conflicts_with]
+        for option in given:
+            for other in given:
+                if other.name == option.conflicts_with:
+                    message = f"the argument '{option.usage}' cannot be used with '{other.usage}'"
+                    del self._given[str(other.name)]
+                    raise Misuse(message, self._usage_so_far())
 
     def _look_for_missing(self) -> None:
         missing = [option.usage for option in self._options if self._lacks(option)]
@@ -226,32 +256,43 @@ class _Reading:
         if missing:
             lines = "".join(f"\n  {usage}" for usage in missing)
             message = f"the following required arguments were not provided:{lines}"
-            raise Misuse(f"{message}\n\nUsage: {self._name} {self._required()}")
+            used = [option.usage for option in self._given_options() if not option.required]
+            raise Misuse(message, f"{self._name} {self._with_required(used)}")
 
     def _lacks(self, parameter: click.Parameter) -> bool:
         return parameter.required and parameter.name not in self._given
 
-    def _value(self, option: Option) -> object:
-        given = self._given.get(str(option.name))
-        if option.multiple:
-            return tuple(given or ())
-        if option.is_flag:
-            return bool(given)
-        return given[0] if given else option.if_absent
+    def _given_options(self) -> list[Option]:
+        """Those that can be seen, in the order in which they were given."""
+        by_name = {option.name: option for option in self._options if not option.hidden}
+        return [by_name[name] for name in self._given if name in by_name]
 
     def _unexpected(self, word: str) -> Misuse:
         message = f"unexpected argument '{word}' found"
         known = [known for known in (*self._by_word, "--help") if known.startswith("--")]
         if word.startswith("--") and (similar := get_close_matches(word, known, n=1, cutoff=0.8)):
             tip = f"\n\n  tip: a similar argument exists: '{similar[0]}'"
-            return Misuse(message + tip + self._usage(self._by_word.get(similar[0])))
+            return Misuse(message + tip, self._usage_so_far(self._by_word.get(similar[0])))
         tip = f"\n\n  tip: to pass '{word}' as a value, use '-- {word}'" if self._arguments else ""
-        return Misuse(message + tip + self._usage())
+        usage = self._usage_so_far() if word.startswith("--") else self._usage()
+        return Misuse(message + tip, usage)
 
-    def _required(self) -> str:
-        options = [option.usage for option in self._options if option.required]
+    def _usage(self) -> str:
+        return f"{self._name} {self._with_required(['[OPTIONS]'], options_first=True)}"
+
+    def _usage_so_far(self, more: Option | None = None) -> str:
+        """With the options that were given in place of all."""
+        given = self._given_options() + ([more] if more else [])
+        is_begun = given or any(each.name in self._given for each in self._arguments)
+        used = dict.fromkeys(option.usage for option in given if not option.required)
+        return f"{self._name} {self._with_required(list(used))}" if is_begun else self._usage()
+
+    def _with_required(self, used: list[str], *, options_first: bool = False) -> str:
+        required = [option.usage for option in self._options if option.required]
+        options = [*used, *required] if options_first else [*required, *used]
         return " ".join([*options, *(f"<{each.metavar}>" for each in self._arguments)])
 
-    def _usage(self, option: Option | None = None) -> str:
-        optional = "[OPTIONS]" if option is None else option.usage
-        return f"\n\nUsage: {self._name} {optional} {self._required()}"
+
+def _lacks_value(option: Option) -> Misuse:
+    message = f"a value is required for '{option.usage}' but none was supplied"
+    return Misuse(message + option.choices)
