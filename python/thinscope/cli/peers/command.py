@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from thinscope.cli.failure import ExitCode, Failure, OutputClosed, told
+from thinscope.cli.group import PEERS
 from thinscope.cli.peers.words import Misuse, Option, read_words
 from thinscope.cli.streams import drop, flush, tell
 from thinscope.errors import ThinscopeError
@@ -15,15 +16,12 @@ from thinscope.errors import ThinscopeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PEER_VERSION", "peer_command"]
-
-PEERdef _check_engine(engine: str | None) -> None:
-    if engine not in (None, "sync", "async", "spindle"):
-        raise Failure(f"unknown io engine type '{engine}'")
-
+__all__ = ["peer_command"]
 
 _VERSION = "1.3.3"
 """The release of thin-provisioning-tools whose ways these commands follow."""
+
+_IO_ENGINES = (None, "sync", "async", "spindle")
 
 
 class _PeerCommand(click.Command):
@@ -31,7 +29,7 @@ class _PeerCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args in (["-V"], ["--version"]):
-            click.echo(PEER_VERSION)
+            click.echo(_VERSION)
             ctx.exit()
         try:
             values = read_words(self, args)
@@ -62,27 +60,30 @@ class _PeerCommand(click.Command):
         return ExitCode.ANSWERED
 
 
+def _check_engine(engine: str | None) -> None:
+    if engine not in _IO_ENGINES:
+        raise Failure(f"unknown io engine type '{engine}'")
+
+
 def peer_command(
-    name: str, short_help: str, parameters: list[click.Parameter], examples: str
+    name: str, parameters: list[click.Parameter], examples: str
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a function the command of a program; its docstring is the help text."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        settings: dict[str, Any] = {
-            "params": [*parameters, Option(["-V", "--version"], is_flag=True, help=_VERSION)],
-            "context_settings": {"help_option_names": ["-h", "--help"]},
-            "epilog": f"\b\nExamples:\n{examples}",
-        }
+        version = Option(
+            ["-V", "--version"],
+            is_flag=True,
+            help="Print the release of thin-provisioning-tools whose ways this follows.",
+        )
         return _PeerCommand(
-            name, callback=function, help=function.__doc__, short_help=short_help, **settings
+            name,
+            callback=function,
+            params=[*parameters, version],
+            help=function.__doc__,
+            short_help=PEERS[name],
+            epilog=f"\b\nExamples:\n{examples}",
+            context_settings={"help_option_names": ["-h", "--help"]},
         )
 
     return decorate
-
-
-def _check_engine(engine: str | None) -> None:
-    if engine not in (None, "sync", "async", "spindle"):
-        raise Failure(f"unknown io engine type '{engine}'")
-
-
-_VERSION = "Print the release of thin-provisioning-tools whose ways this follows."

@@ -8,7 +8,6 @@ import click
 
 import thinscope
 from thinscope.cli.failure import Failure
-from thinscope.cli.group import PEERS
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
@@ -75,13 +74,12 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_dump",
-    PEERS["thin_dump"],
     _PARAMETERS,
     """\
-      thinscope thin_dump tmeta.bin > tmeta.xml
-      thinscope thin_dump tmeta.bin --dev-id 5 --format human_readable
-      thinscope thin_dump /dev/mapper/vg-pool_tmeta -m -o tmeta.xml
-    """,
+  thinscope thin_dump tmeta.bin > tmeta.xml
+  thinscope thin_dump tmeta.bin --dev-id 5 --format human_readable
+  thinscope thin_dump /dev/mapper/vg-pool_tmeta -m -o tmeta.xml
+""",
 )
 def command(  # noqa: PLR0913 - the options of thin_dump
     source: str,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
-from thinscope.cli.group import PEERS
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import HIDDEN, Option
@@ -73,13 +72,12 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_ls",
-    PEERS["thin_ls"],
     _PARAMETERS,
     """\
-      thinscope thin_ls tmeta.bin
-      thinscope thin_ls tmeta.bin -o DEV,MAPPED,EXCLUSIVE
-      thinscope thin_ls /dev/mapper/vg-pool_tmeta -m --no-headers
-    """,
+  thinscope thin_ls tmeta.bin
+  thinscope thin_ls tmeta.bin -o DEV,MAPPED,EXCLUSIVE
+  thinscope thin_ls /dev/mapper/vg-pool_tmeta -m --no-headers
+""",
 )
 def command(
     source: str,

@@ -8,7 +8,6 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 import click
 
 from thinscope.cli.failure import Failure
-from thinscope.cli.group import PEERS
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import Option, Unsigned
@@ -121,12 +120,11 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_metadata_size",
-    PEERS["thin_metadata_size"],
     _PARAMETERS,
     """\
-      thinscope thin_metadata_size -b 64k -s 1t -m 1000
-      thinscope thin_metadata_size -b 64k -s 1t -m 1000 -u m
-    """,
+  thinscope thin_metadata_size -b 64k -s 1t -m 1000
+  thinscope thin_metadata_size -b 64k -s 1t -m 1000 -u m
+""",
 )
 def command(
     block_size: int, pool_size: int, max_thins: int, unit: str, numeric_only: str | None
