@@ -55,6 +55,13 @@ class Option(click.Option):
         self.conflicts_with = conflicts_with
         self.is_list = is_list
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return how help tells it: a value that may be lacking stands behind ``=``."""
+        record = super().get_help_record(ctx)
+        if record is None or self.if_bare is None:
+            return record
+        return record[0].replace(f" {self.metavar}", f"[={self.metavar}]"), record[1]
+
     @property
     def usage(self) -> str:
         """How it is written, with its value."""
