@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from itertools import zip_longest
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, environment
-from tests.oracle import asked, derive, peer
+from tests.oracle import asked, derive, peer, program
 from tests.oracle.differences import difference
 from thinscope.cli import main
 
 RUNS = peer.Table.load().runs
+PEER = program.found()
 USAGE_ERROR = 2
 
 
@@ -54,10 +54,10 @@ def test_answers_are_the_peers(
 
 
 def first_difference(run: peer.Run, folder: Path, found: bytes) -> str:
-    """The first line that differs from the peer's, if its output is kept or PDATA_TOOLS names it."""
+    """The first line that differs from the peer's, if its output is kept or the peer is there."""
     expected = run.whole_stdout()
-    if expected is None and (program := os.environ.get("PDATA_TOOLS")):
-        command = [program, run.tool, *run.arguments]
+    if expected is None and PEER:
+        command = [PEER, run.tool, *run.arguments]
         expected = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
     if expected is None:
         return f"{len(found)} bytes, not {run.stdout.size} (PDATA_TOOLS=program would tell more)\n"
