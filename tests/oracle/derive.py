@@ -130,8 +130,6 @@ def known_of(path: Path, image: Path) -> asked.Known:
     """What the commands on a pool depend on."""
     dump = [str(path), "thin_dump", "--skip-mappings", str(image)]
     told = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
-    check = [str(path), "thin_check", "--quiet", str(image)]
-    subprocess.run(check, check=True)
     held = subprocess.run([*dump, "-m"], check=False, capture_output=True, text=True)
     return asked.Known(device_ids(told), None if held.returncode else device_ids(held.stdout))
 
@@ -146,7 +144,11 @@ def commands(
 ) -> Iterator[tuple[str, str, Sequence[str], asked.Stdout]]:
     """Everything to be asked: pool, tool, words after its name, where stdout goes."""
     for name in pools():
-        known = known_of(path, folders.of(name) / asked.POOL)
+        image = folders.of(name) / asked.POOL
+        check = [str(path), "thin_check", "--quiet", str(image)]
+        if bool(subprocess.run(check, check=False).returncode) != (name == asked.UNDER_FULL):
+            raise SystemExit(f"{name}: the peer's thin_check should say otherwise")
+        known = known_of(path, image)
         for tool, *words in asked.on_pool(name, known):
             yield name, tool, words, "captured"
     yield from ((asked.ODD_FILES, *command) for command in asked_wrongly.commands())
