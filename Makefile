@@ -32,8 +32,8 @@ lint: $(VENV)/.built fresh-stub ## format, lints, types, fixtures, stub
 	$(BIN)/python fixtures/manifest.py --check
 	diff $(FRESH) $(STUB)
 
-bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools
-	$(BIN)/python tests/bench.py
+bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools, beside thin-provisioning-tools: PDATA_TOOLS=its program
+	$(BIN)/python -m tests.bench
 
 golden: $(VENV)/.built ## rewrite what the command line's tests compare with
 	THINSCOPE_GOLDEN=1 $(BIN)/python -m pytest --quiet tests/cli

@@ -1,104 +1,180 @@
-"""What questions cost, beside merely reading the same bytes and beside thin-provisioning-tools.
+"""What questions cost, beside merely reading the same blocks and beside thin-provisioning-tools.
 
-Whole processes, medians of several runs, both sides in one go; run it with `make bench`. The
-`thin_*` tools are timed where they are installed.
+Prints the table of docs/performance.md; `make bench` builds what it needs. The peer is taken from PDATA_TOOLS,
+from where `make oracle` installs it, or from PATH; without one, thinscope is measured alone.
 """
 
 from __future__ import annotations
 
 import os
+import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import median
 
-ROOT = Path(__file__).resolve().parent.parent
-TESTKIT = ROOT / "target/ci/testkit"
+from tests.oracle import program
+
+TESTKIT = program.ROOT / "target/ci/testkit"
 THINSCOPE = Path(sys.executable).with_name("thinscope")
 RUNS = 5
-LIMIT = 20  # seconds for one run
+LIMIT = 60  # seconds for one run
+FLOOR = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+"""MiB: the kernel counts what a process was before it became the command, and that is this one."""
+MEMORY = Path("/dev/shm")  # noqa: S108
 
 POOLS = {
-    "10 M mappings in one device": ["one-device", "--mappings", "10000000"],
-    "1.5 M mappings under 300 snapshots": [
-        *("snapshots-shared", "--mappings", "1500000", "--devices", "300"),
-    ],
+    "10 M mappings in one device": "one-device --mappings 10000000",
+    "2 M single mappings in one device": "one-device --mappings 2000000 --run 1",
+    "1.5 M mappings under 300 snapshots, shared roots": (
+        "snapshots-shared --mappings 1500000 --devices 300"
+    ),
+    "1.5 M mappings under 300 snapshots, own spines": (
+        "snapshots-own-spines --mappings 1500000 --devices 300"
+    ),
+    "6 M mappings in 60 devices, no shared leaf": "shared-data --mappings 100000 --devices 60",
 }
 
-READ = "import sys\nwith open(sys.argv[1], 'rb', 0) as f:\n    while f.read(1 << 20): pass"
 RECOUNT = "import sys, thinscope\nthinscope.open(sys.argv[1]).recount()"
 POLARS = (
     "import sys, thinscope, polars\n"
     "print(polars.DataFrame(thinscope.open(sys.argv[1]).mappings())['length'].sum())"
 )
+COLUMNS = "DEV,MAPPED,EXCLUSIVE,SHARED"
 
 
-def jobs(pool: Path) -> dict[str, list[str]]:
-    """Commands by what they do; the first is what the others are compared with."""
-    python = [sys.executable, "-c"]
-    found = {
-        "read the file (python)": [*python, READ, str(pool)],
-        "recount": [*python, RECOUNT, str(pool)],
-        "overview": [str(THINSCOPE), str(pool)],
-        "mappings into polars": [*python, POLARS, str(pool)],
-    }
-    peers = {
-        "thin_check": [str(pool)],
-        "thin_ls": ["--format", "DEV,MAPPED,EXCLUSIVE", str(pool)],
-        "thin_dump": ["-o", os.devnull, str(pool)],
-    }
-    for name, arguments in peers.items():
-        if program := shutil.which(name):
-            found[f"{name} (peer)"] = [program, *arguments]
-    return found
+@dataclass
+class Side:
+    """One command, run several times."""
 
+    command: list[str]
+    seconds: list[float] = field(default_factory=list)
+    peak: float = 0
+    """MiB, of the run that took most."""
+    failed: str = ""
+    """Why there are no more runs."""
 
-def measure(command: list[str]) -> tuple[float, float] | None:
-    """Median seconds, and peak memory in MiB, of a command as a whole process.
-
-    None where one run takes longer than the limit.
-    """
-    seconds, peak = [], 0.0
-    for _ in range(RUNS):
+    def run(self) -> None:
+        """Run it once more, as a whole process, unless it has failed before."""
+        if self.failed:
+            return
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         killer = threading.Timer(LIMIT, process.kill)
         killer.start()
         _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
         killer.cancel()
-        seconds.append(time.perf_counter() - start)
-        if seconds[-1] >= LIMIT:
-            return None
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in (0, 1):
-            raise SystemExit(f"{command} ended with {process.returncode}")
-        peak = max(peak, usage.ru_maxrss / 1024)
-    return median(seconds), peak
+        if seconds >= LIMIT:
+            self.failed = f"over {LIMIT} s"
+        # An overview ends with 1 where something needs attention.
+        elif process.returncode not in (0, 1):
+            self.failed = f"exit {process.returncode}"
+        self.seconds.append(seconds)
+        self.peak = max(self.peak, usage.ru_maxrss / 1024)
+
+    def cells(self) -> list[str]:
+        """Its time and its memory."""
+        if self.failed:
+            return [self.failed, ""]
+        low, high = min(self.seconds), max(self.seconds)
+        peak = f"{self.peak:.0f}" if self.peak > FLOOR + 1 else f"<= {self.peak:.0f}"
+        return [f"{median(self.seconds):.3f} ({low:.3f} - {high:.3f})", peak]
+
+
+def peer_tools() -> dict[str, list[str]]:
+    """How the peer's tools are called; none where there is no peer."""
+    names = ("thin_dump", "thin_ls")
+    if path := program.found():
+        return {name: [str(path), name] for name in names}
+    if all(map(shutil.which, names)):
+        return {name: [name] for name in names}
+    return {}
+
+
+def jobs(pool: Path, out: Path) -> dict[str, tuple[list[str], list[str] | None]]:
+    """What is timed: our command, and the peer's where it has one."""
+    python = [sys.executable, "-c"]
+    words = {
+        "thin_dump > /dev/null": ["thin_dump", str(pool)],
+        "thin_dump -o file": ["thin_dump", "-o", str(out), str(pool)],
+        f"thin_ls -o {COLUMNS}": ["thin_ls", "-o", COLUMNS, str(pool)],
+    }
+    tools = peer_tools()
+    found: dict[str, tuple[list[str], list[str] | None]] = {
+        title: ([str(THINSCOPE), tool, *rest], [*tools[tool], *rest] if tools else None)
+        for title, (tool, *rest) in words.items()
+    }
+    alone = {
+        "overview": [str(THINSCOPE), str(pool)],
+        "recount": [*python, RECOUNT, str(pool)],
+        "mappings into polars": [*python, POLARS, str(pool)],
+    }
+    for threads in sorted({1, cores()}):
+        for work in ("read", "checksum"):
+            title = f"limit: {work} live blocks, threads: {threads}"
+            alone[title] = [str(TESTKIT), work, str(pool), "--threads", str(threads)]
+    return found | {title: (command, None) for title, command in alone.items()}
+
+
+def measured(ours: list[str], peers: list[str] | None, out: Path) -> list[str]:
+    """The cells of a row: both sides by turns, after a run that warms the page cache."""
+    sides = [Side(ours)] + ([Side(peers)] if peers else [])
+    for _ in range(RUNS + 1):
+        for side in sides:
+            out.unlink(missing_ok=True)
+            side.run()
+    for side in sides:
+        del side.seconds[:1]
+    cells = [cell for side in sides for cell in side.cells()]
+    if len(sides) == 1 or any(side.failed for side in sides):
+        return [*cells, "", "", ""][:5]
+    first, second = (median(side.seconds) for side in sides)
+    return [*cells, f"{first / second:.2f}"]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def machine() -> str:
+    """What everything ran on."""
+    with Path("/proc/cpuinfo").open() as file:
+        models = [line.partition(": ")[2].strip() for line in file if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
+    return f"{model}, {cores()} cores, Linux {platform.release()}"
 
 
 def main() -> None:
     """Build each pool, run each job, print the table."""
-    cores = len(os.sched_getaffinity(0))
-    print(f"{cores} cores, warm page cache, median of {RUNS} runs, whole processes")
-    with tempfile.TemporaryDirectory() as folder:
+    tools = peer_tools()
+    peer = program.version(tools["thin_dump"]) if tools else "missing: thinscope is measured alone"
+    where = os.environ.get("THINSCOPE_BENCH_FOLDER") or (MEMORY if MEMORY.is_dir() else None)
+    print(f"{machine()}.", f"Peer: thin-provisioning-tools {peer}.")
+    print(f"Pools in {where or tempfile.gettempdir()}; median of {RUNS} runs (lowest - highest).")
+    print()
+    print("| job | thinscope, s | MiB | peer, s | MiB | ours / peer |")
+    print("|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        pool, out = Path(folder) / "pool.bin", Path(folder) / "out"
         for title, shape in POOLS.items():
-            pool = Path(folder) / "pool.bin"
-            subprocess.run([TESTKIT, "build", *shape, "-o", pool], check=True, capture_output=True)
-            print(f"\n{title}: {pool.stat().st_blocks * 512 / 2**20:.0f} MiB of metadata")
-            base = None
-            for name, command in jobs(pool).items():
-                measured = measure(command)
-                if measured is None:
-                    print(f"  {name:26} over {LIMIT} s")
-                    continue
-                seconds, peak = measured
-                base = base or seconds
-                ratio = seconds / base
-                print(f"  {name:26} {seconds:8.3f} s   x {ratio:6.2f}   peak {peak:6.0f} MiB")
+            build = [str(TESTKIT), "build", *shlex.split(shape), "-o", str(pool)]
+            subprocess.run(build, check=True, capture_output=True)
+            size = pool.stat().st_blocks * 512 / 2**20
+            print(f"| **{title}** ({size:.0f} MiB of metadata) | | | | | |")
+            for job, (ours, peers) in jobs(pool, out).items():
+                print(f"| {job} | {' | '.join(measured(ours, peers, out))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,12 @@ POOL = "pool.bin"
 """What the metadata is called in the folder of a pool."""
 OUT = "out"
 """What commands write to, with ``-o``."""
+UNDER_FULL = "under-full"
+"""A pool that the peer rejects."""
+
+WELL_FILLED = "well-filled"
+"""The same devices in nodes that the peer accepts."""
+
 ODD_FILES = "odd-files"
 """The pool whose folder also holds `write_odd_files`; no run on it says much of the pool."""
 Stdout = Literal["captured", "full", "closed"]
@@ -54,13 +60,15 @@ GENERATED = MappingProxyType(
         ),
         "leaves-at-two-depths": "two-depths --capacity 168 --least 84 --height 1",
         "inner-nodes-at-two-depths": "two-depths --capacity 168 --least 84 --height 2",
+        WELL_FILLED: "one-device --mappings 5000 --run 9 --areas 4",
+        UNDER_FULL: "one-device --mappings 5000 --run 9 --areas 4 --leaf-fill 40",
         ODD_FILES: f"small {FULL} --seed 3",
     }
 )
-"""Arguments of ``testkit build`` by the name of the pool. All are healthy, for the peer's thin_check too."""
+"""Arguments of ``testkit build`` by the name of the pool. All but UNDER_FULL pass the peer's thin_check."""
 
-FEW = frozenset({"inner-nodes-at-two-depths"})
-"""Pools too large to ask everything: 14,000 leaves, as only then internal nodes lie at two depths."""
+FEW = frozenset({"inner-nodes-at-two-depths", UNDER_FULL})
+"""Pools of which little is asked. Internal nodes lie at two depths only if there are 14,000 leaves."""
 
 COLUMNS = (
     *("DEV", "MAPPED_BLOCKS", "EXCLUSIVE_BLOCKS", "SHARED_BLOCKS", "HIGHEST_BLOCK"),
@@ -88,7 +96,8 @@ def on_pool(name: str, known: Known) -> Iterator[tuple[str, ...]]:
     """All commands on a pool."""
     every_column = ",".join(COLUMNS)
     if name in FEW:
-        yield from (("thin_dump", *words, POOL) for words in ((), HUMAN, ("--dev-id", "2")))
+        device = ("--dev-id", str(known.devices[-1]))
+        yield from (("thin_dump", *words, POOL) for words in ((), HUMAN, device))
         yield "thin_ls", "-o", every_column, POOL
         return
     if name == ODD_FILES:

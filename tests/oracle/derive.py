@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,45 +20,16 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from . import answers, asked, asked_wrongly, peer
+from . import answers, asked, asked_wrongly, peer, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-ROOT = Path(__file__).parents[2]
-INSTALLED = ROOT / "target/peer"
-NOT_FOUND = """\
-thin-provisioning-tools was not found, and `cargo install thinp` cannot install it here.
-Give its program: make oracle PDATA_TOOLS=path/to/pdata_tools
-Distributions have it as usr/sbin/pdata_tools in their package thin-provisioning-tools from version 1.0 on;
-the package need not be installed: `dpkg-deb -x thin-provisioning-tools_*.deb folder` unpacks it.
-"""
 QUIET = {name: value for name, value in os.environ.items() if not name.startswith("RUST_")}
 """An environment in which a panic tells no stack."""
 
 WHOLE_LIMIT = 64 << 10
 """Whole outputs above this size are kept compressed."""
-
-
-def find_peer() -> Path:
-    """The peer's program, which calls itself pdata_tools; its tool is the first word after its name."""
-    if given := os.environ.get("PDATA_TOOLS"):
-        return Path(given).resolve()
-    places = [INSTALLED / "bin" / name for name in ("pdata_tools", "thinp")]
-    if not any(place.exists() for place in places):
-        install = ["cargo", "install", "thinp", "--root", str(INSTALLED)]
-        sys.stderr.write(f"{shlex.join(install)}\n")
-        subprocess.run(install, check=False, cwd=ROOT)
-    for place in places:
-        if place.exists():
-            return place
-    raise SystemExit(NOT_FOUND)
-
-
-def version_of(program: Path) -> str:
-    """The version that the peer tells."""
-    asking = [str(program), "thin_dump", "--version"]
-    return subprocess.run(asking, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def ran(
@@ -96,8 +66,8 @@ def ran(
 class Peer:
     """The peer, asked about pools in their folders."""
 
-    def __init__(self, program: Path, folders: peer.Folders) -> None:
-        self._program = program
+    def __init__(self, path: Path, folders: peer.Folders) -> None:
+        self._path = path
         self._folders = folders
 
     def ask(
@@ -108,7 +78,7 @@ class Peer:
             folder = Path(name)
             for file in self._folders.of(pool).iterdir():
                 (folder / file.name).symlink_to(file)
-            command = [str(self._program), tool, *arguments]
+            command = [str(self._path), tool, *arguments]
             code, stdout, stderr = ran(command, folder, to, QUIET)
             out = folder / asked.OUT
             written = peer.Output.of(out.read_bytes()) if out.exists() else None
@@ -156,12 +126,10 @@ def keep(path: Path, data: bytes) -> Path | None:
     return path
 
 
-def known_of(program: Path, image: Path) -> asked.Known:
+def known_of(path: Path, image: Path) -> asked.Known:
     """What the commands on a pool depend on."""
-    dump = [str(program), "thin_dump", "--skip-mappings", str(image)]
+    dump = [str(path), "thin_dump", "--skip-mappings", str(image)]
     told = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
-    check = [str(program), "thin_check", "--quiet", str(image)]
-    subprocess.run(check, check=True)
     held = subprocess.run([*dump, "-m"], check=False, capture_output=True, text=True)
     return asked.Known(device_ids(told), None if held.returncode else device_ids(held.stdout))
 
@@ -172,11 +140,15 @@ def device_ids(dump: str) -> tuple[int, ...]:
 
 
 def commands(
-    program: Path, folders: peer.Folders
+    path: Path, folders: peer.Folders
 ) -> Iterator[tuple[str, str, Sequence[str], asked.Stdout]]:
     """Everything to be asked: pool, tool, words after its name, where stdout goes."""
     for name in pools():
-        known = known_of(program, folders.of(name) / asked.POOL)
+        image = folders.of(name) / asked.POOL
+        check = [str(path), "thin_check", "--quiet", str(image)]
+        if bool(subprocess.run(check, check=False).returncode) != (name == asked.UNDER_FULL):
+            raise SystemExit(f"{name}: the peer's thin_check should say otherwise")
+        known = known_of(path, image)
         for tool, *words in asked.on_pool(name, known):
             yield name, tool, words, "captured"
     yield from ((asked.ODD_FILES, *command) for command in asked_wrongly.commands())
@@ -189,15 +161,17 @@ def pools() -> list[str]:
 
 def main() -> None:
     """Ask, and write."""
-    program = find_peer()
-    version = version_of(program)
+    peer_program = program.found_or_installed()
+    version = program.version([str(peer_program), "thin_dump"])
     sys.stderr.write(f"asking thin-provisioning-tools {version}\n")
     with tempfile.TemporaryDirectory() as name:
-        folders = peer.Folders(Path(name), ROOT / "target/ci/testkit")
-        asking = Peer(program, folders)
+        folders = peer.Folders(Path(name), program.ROOT / "target/ci/testkit")
+        asking = Peer(peer_program, folders)
         # The peer's thin_ls spends half a second asleep.
         with ThreadPoolExecutor(8) as threads:
-            runs = list(threads.map(lambda each: asking.ask(*each), commands(program, folders)))
+            runs = list(
+                threads.map(lambda each: asking.ask(*each), commands(peer_program, folders))
+            )
         made = {name: folders.of(name) / asked.POOL for name in pools()}
         table = peer.Table(
             version=version,
@@ -208,7 +182,7 @@ def main() -> None:
             runs=runs,
         )
     table.save()
-    sys.stderr.write(f"{len(runs)} answers are in {peer.TABLE.relative_to(ROOT)}\n")
+    sys.stderr.write(f"{len(runs)} answers are in {peer.TABLE.relative_to(program.ROOT)}\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .asked import UNKNOWN_DEVICE
+from .asked import UNDER_FULL, UNKNOWN_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,8 @@ class Difference:
     reason: str
     is_it: Callable[[Run], bool]
     code: int
-    stdout: bytes
+    stdout: bytes | None
+    """None: what the peer says of the pool `WELL_FILLED`."""
 
 
 DIFFERENCES = (
@@ -41,6 +42,12 @@ DIFFERENCES = (
         ),
         64,
         b"",
+    ),
+    Difference(
+        "a node that is less than a third full is read, as by the kernel; the peer rejects it",
+        lambda run: run.pool == UNDER_FULL,
+        0,
+        None,
     ),
     Difference(
         "a huge number of thins needs the most metadata that can be; the peer's sum wraps around",

@@ -25,6 +25,7 @@ pub mod node;
 pub mod patch;
 pub mod random;
 pub mod runs;
+pub mod scan;
 pub mod shape;
 pub mod tree;
 pub mod writer;

@@ -1,16 +1,18 @@
-//! The `testkit` program: builds pools, hostile pools, and edits fields.
+//! The `testkit` program: builds pools, hostile pools, edits fields, and reads as a measure.
 
 #![expect(clippy::print_stdout, reason = "a program that lists what it knows")]
 
 mod build;
 
 use std::io::Error;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use thinscope_testkit::patch::{Field, Repair, edit_file, write_sparse};
 use thinscope_testkit::recipes;
+use thinscope_testkit::scan::{Work, scan};
 
 use build::BuildArgs;
 
@@ -32,6 +34,10 @@ enum Command {
     Recipes,
     /// Edit a field of a block, and make the block's checksum right again.
     Patch(PatchArgs),
+    /// Read all blocks in use, in disk order, and do nothing.
+    Read(ScanArgs),
+    /// Read all blocks in use, and compare their checksums.
+    Checksum(ScanArgs),
 }
 
 #[derive(Args, Debug)]
@@ -41,6 +47,22 @@ struct HostileArgs {
     /// Where to write the metadata.
     #[arg(short, long)]
     output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct ScanArgs {
+    /// The metadata.
+    file: PathBuf,
+    /// Threads that read.
+    #[arg(long, default_value = "1")]
+    threads: NonZeroUsize,
+}
+
+impl ScanArgs {
+    fn run(&self, work: Work) -> std::io::Result<()> {
+        println!("{} blocks", scan(&self.file, work, self.threads.get())?);
+        Ok(())
+    }
 }
 
 #[derive(Args, Debug)]
@@ -88,6 +110,8 @@ fn main() -> std::io::Result<()> {
             }
             Ok(())
         }
+        Command::Read(args) => args.run(Work::Read),
+        Command::Checksum(args) => args.run(Work::Checksum),
         Command::Patch(args) => {
             let PatchArgs { offset, width, value, .. } = args;
             let repair = if args.no_repair { Repair::Nothing } else { Repair::Checksum };
