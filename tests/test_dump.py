@@ -133,8 +133,23 @@ class TestTargets:
             thinscope.open(walkthrough).dump(tmp_path)
 
     def test_a_full_device(self, walkthrough: bytes) -> None:
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match="No space left on device") as caught:
             thinscope.open(walkthrough).dump("/dev/full")
+        assert caught.value.filename == "/dev/full"
+
+    def test_a_file_that_grows_too_large(self, churn: bytes, tmp_path: Path) -> None:
+        """The limit stands for a full disk: the file is named, and is not there."""
+        (tmp_path / "pool.bin").write_bytes(churn)
+        program = (
+            "import resource, signal, thinscope;"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2);"
+            "thinscope.open('pool.bin').dump('pool.xml')"
+        )
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+        assert done.stderr.endswith("OSError: [Errno 27] File too large: 'pool.xml'\n")
+        assert names_in(tmp_path) == ["pool.bin"]
 
     def test_a_fifo(self, walkthrough: bytes, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")

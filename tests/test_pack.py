@@ -13,7 +13,7 @@ import pytest
 import thinscope
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers
-from tests.oracle.reader import BLOCK, with_checksum
+from tests.test_sources import BLOCK, with_checksum
 from thinscope import errors
 
 MAGIC = 0xA537A0AA6309EF77

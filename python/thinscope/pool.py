@@ -42,8 +42,8 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
 
     Args:
         source: A path to the metadata device or a copy of it, the bytes themselves, or a binary
-            file object that can seek. Gzip and zstd are unpacked. A file object is read from any
-            position while the pool is used, and not closed.
+            file object that can seek. Gzip, zstd and pack files are unpacked. A file object is read
+            from any position while the pool is used, and not closed.
         metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
             a pool that is in use.
         threads: Threads that a long question may take, at most 256; by default one a core, at

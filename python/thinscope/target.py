@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from thinscope.errors import ThinscopeError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,11 +90,11 @@ class Target:
             self._opened = path.open("wb", buffering=0)
             return self._opened
         self._final = path.resolve()
-        new = self._final.with_name(f".thinscope-{secrets.token_hex(8)}")
+        new = self._final.with_name(f".thinscope-{os.urandom(8).hex()}")
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
         except OSError as error:
-            error.filename = os.fspath(self._target)
+            self._name(error)
             raise
         self._new = new
         with os.fdopen(descriptor, "wb"):
@@ -110,6 +111,11 @@ class Target:
                     return None
         return target
 
+    def _name(self, error: OSError) -> None:
+        """Say what the caller called it, not the new file beside it."""
+        if isinstance(self._target, (str, os.PathLike)):
+            error.filename = os.fspath(self._target)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -117,6 +123,8 @@ class Target:
         traceback: TracebackType | None,
     ) -> None:
         """Put the new file in its place, or take it away."""
+        if isinstance(error, OSError) and not isinstance(error, ThinscopeError):
+            self._name(error)
         if self._opened is not None:
             self._opened.close()
         if self._new is None:

@@ -11,7 +11,7 @@ import pytest
 import thinscope
 from tests.cli.conftest import CHURN, DOCKER, NEEDS_CHECK, WALKTHROUGH
 from tests.conftest import FIXTURES
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.group import COMMANDS, PEERS
 from thinscope.report.devices import Devices
 from thinscope.report.overview import DeviceTotals, Overview
 from thinscope.report.render import FORMATS, Page, render
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SUFFIXES = {"text": "txt", "json": "json", "csv": "csv", "markdown": "md"}
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)], ids="-".join)
+@pytest.mark.parametrize("words", [[], *([name] for name in [*COMMANDS, *PEERS])], ids="-".join)
 def test_help(command: Run, golden: Golden, words: list[str]) -> None:
     ran = command(*words, "--help")
     assert (ran.code, ran.err) == (0, "")

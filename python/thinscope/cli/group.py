@@ -86,14 +86,14 @@ group = _Group(
     help="""Tell what a dm-thin pool holds and where it lies: read-only, offline.
 
     SOURCE is the metadata of a pool: a metadata device (LVM: /dev/mapper/VG-POOL_tmeta), or a
-    copy of one, also packed with gzip or zstd. Without COMMAND, SOURCE is given an overview.
-    A file that has the name of a command is written ./NAME.
+    copy of one, also packed with gzip, zstd or thin_metadata_pack. Without COMMAND, SOURCE is
+    given an overview. A file that has the name of a command is written ./NAME.
 
     \b
     Exit status:
       0  answered
       1  answered, and something needs attention
-      2  no answer
+      2  no answer (64 of the commands of thin-provisioning-tools)
     """,
     epilog="""\b
     Examples:

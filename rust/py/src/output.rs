@@ -83,10 +83,12 @@ fn write_file(
         match file.write(rest) {
             Ok(0) => return Err(Failure::System(ErrorKind::WriteZero.into())),
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                look_up().map_err(Failure::Raised)?;
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Failure::System(error)),
+        }
+        // Less was taken than given: a signal may have ended a write that waited.
+        if !rest.is_empty() {
+            look_up().map_err(Failure::Raised)?;
         }
     }
     Ok(())
