@@ -53,14 +53,16 @@ def test_an_interrupt_while_nobody_reads(ten_million: Path) -> None:
 def test_an_interrupt_leaves_no_partial_file(ten_million: Path, tmp_path: Path) -> None:
     (tmp_path / "pool.xml").write_text("precious")
     process = subprocess.Popen(
-        [*COMMAND, "thin_dump", ten_million, "-o", tmp_path / "pool.xml", "--io-engine", "sync"],
+        [*COMMAND, "thin_dump", ten_million, "-o", tmp_path / "pool.xml"],
         env=environment(),
     )
     while len(list(tmp_path.iterdir())) == 1 and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
-    if process.wait(5) == INTERRUPTED:
-        assert (tmp_path / "pool.xml").read_text() == "precious"
+    assert process.wait(5) in (0, INTERRUPTED)
+    # The signal may have come when all was written; never is there a part.
+    content = (tmp_path / "pool.xml").read_text()
+    assert content == "precious" or content.endswith("\n</superblock>")
     assert [path.name for path in tmp_path.iterdir()] == ["pool.xml"]
 
 
