@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from thinscope import _core
 from thinscope.errors import UnknownDevice
+from thinscope.source import named
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from thinscope._core import Mappings, ReferenceCounts, Run, SpaceUsage, Superblock
+    from thinscope.source import Source
 
 __all__ = ["Device", "Pool", "Progress", "Recount", "open"]
 
@@ -28,7 +29,7 @@ if _core.DEBUG_BUILD:
 
 
 def open(  # noqa: A001 - the word that users know: thinscope.open
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    source: Source,
     *,
     metadata_snapshot: bool = False,
     threads: int | None = None,
@@ -60,19 +61,9 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         UnsupportedMetadata: A version or feature that is not known.
         CorruptMetadata: The superblock breaks a rule of the format.
     """
-    if isinstance(source, (str, os.PathLike)):
-        # Messages are Unicode; bytes of a name that are none are shown as escapes.
-        name = os.fsencode(source).decode(errors="backslashreplace")
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        source, name = bytes(source), "<bytes>"
-    elif callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None)):
-        called = getattr(source, "name", None)
-        name = called if isinstance(called, str) else "<file object>"
-    else:
-        kind = type(source).__name__
-        raise TypeError(f"a source is a path, bytes or a binary file object, not {kind}")
+    opened, name = named(source)
     core = _core.Pool(
-        source, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
+        opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
     )
     return Pool(core, name)
 

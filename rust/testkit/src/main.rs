@@ -1,4 +1,4 @@
-//! The `testkit` program: builds pools, hostile pools, and edits fields.
+//! The `testkit` program: builds pools, hostile pools, edits fields, and lists live blocks.
 
 #![expect(clippy::print_stdout, reason = "a program that lists what it knows")]
 
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use thinscope_testkit::blocks::blocks;
 use thinscope_testkit::fill::Fill;
 
 use thinscope_testkit::patch::{Field, Repair, edit_file, write_sparse};
@@ -29,6 +30,12 @@ enum Command {
     Hostile(HostileArgs),
     /// List the hostile pools: name, what a reader must do, what is wrong.
     Recipes,
+    /// Print every live block of a pool with all its fields, as the reader sees them: JSON,
+    /// a line for each.
+    Blocks {
+        /// The metadata, not packed.
+        file: PathBuf,
+    },
     /// Edit a field of a block, and make the block's checksum right again.
     Patch(PatchArgs),
 }
@@ -238,6 +245,13 @@ fn main() -> std::io::Result<()> {
         Command::Recipes => {
             for recipe in recipes() {
                 println!("{}\t{}\t{}", recipe.name, recipe.expect, recipe.what);
+            }
+            Ok(())
+        }
+        Command::Blocks { file } => {
+            let found = blocks(&std::fs::read(file)?);
+            for block in found.map_err(|error| Error::other(error.to_string()))?.values() {
+                println!("{block}");
             }
             Ok(())
         }
