@@ -9,11 +9,13 @@ import sys
 import pytest
 
 import thinscope
-from thinscope import _core, errors
+from thinscope import _core, block, errors, layout, source
 
 PUBLIC = [
     *(getattr(thinscope, name) for name in thinscope.__all__),
     *(getattr(errors, name) for name in errors.__all__),
+    *(getattr(block, name) for name in block.__all__),
+    *(thing for thing in map(layout.__dict__.get, layout.__all__) if inspect.isfunction(thing)),
     *(getattr(_core, name) for name in dir(_core) if name[0].isupper() and name != "DEBUG_BUILD"),
 ]
 
@@ -46,7 +48,7 @@ def test_the_stub_tells_the_truth() -> None:
 
 
 def test_all_is_sorted_and_true() -> None:
-    for module in (thinscope, errors):
+    for module in (thinscope, block, errors, source):
         assert sorted(module.__all__) == module.__all__
         assert all(hasattr(module, name) for name in module.__all__)
 

@@ -77,3 +77,20 @@ def test_a_device_that_somebody_holds_is_in_use(device: str) -> None:
     finally:
         os.close(holder)
     assert thinscope.open(device).recount().reached_blocks == 3725
+
+
+def test_a_block_of_what_is_in_use(device: str, file: Path, churn: bytes) -> None:
+    """One block is read at once, so there is nothing that could change in between."""
+    expected = thinscope.read_block(churn, 1097)
+    holder = os.open(device, os.O_RDONLY | os.O_EXCL)
+    try:
+        assert thinscope.read_block(device, 1097) == expected
+        assert thinscope.read_block(file, 1097) == expected
+    finally:
+        os.close(holder)
+    with file.open("r+b") as below:
+        below.seek(1097 * 4096)
+        below.write(b"\x55" * 4096)
+    assert thinscope.read_block(device, 1097).data == b"\x55" * 4096
+    with pytest.raises(errors.SourceError, match="the source has 4096 blocks"):
+        thinscope.read_block(device, 4096)

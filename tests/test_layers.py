@@ -70,6 +70,14 @@ def test_commands_know_no_core(path: Path) -> None:
     assert not any("_core" in name for name in imported(path))
 
 
+@pytest.mark.parametrize("path", sources(PACKAGE / "layout", "py"), ids=lambda path: path.name)
+def test_the_layout_shares_only_checksums_with_the_core(path: Path) -> None:
+    text = path.read_text()
+    own = {name for name in imported(path) if name.startswith("thinscope")}
+    assert own <= {"thinscope", "thinscope.layout.structures"}
+    assert set(re.findall(r"_core\.(\w+)", text)) <= {"checksums"}
+
+
 def test_no_module_is_too_long() -> None:
     """250 lines on average, 800 at most."""
     files = [*sources(ROOT / "rust", "rs"), *sources(PACKAGE, "py")]

@@ -5,6 +5,8 @@ with thinscope.open("tmeta.bin") as pool:
     pool.data_space.used_bytes
     pool.devices[5].mapped_bytes
     polars.DataFrame(pool.mappings())
+
+thinscope.read_block("tmeta.bin", 7).fields  # of any file, whatever state it is in
 """
 
 from thinscope import errors
@@ -16,9 +18,11 @@ from thinscope._core import (
     SpaceUsage,
     Superblock,
 )
+from thinscope.block import Block, read_block
 from thinscope.pool import Device, Pool, Recount, open  # noqa: A004 - the word that users know
 
 __all__ = [
+    "Block",
     "CountRun",
     "Device",
     "Mappings",
@@ -30,4 +34,5 @@ __all__ = [
     "Superblock",
     "errors",
     "open",
+    "read_block",
 ]

@@ -18,6 +18,8 @@ __all__ = [
     "RunIterator",
     "SpaceUsage",
     "Superblock",
+    "checksums",
+    "read_block",
 ]
 
 DEBUG_BUILD: Final[bool]
@@ -422,3 +424,21 @@ class Superblock:
         """
         Version of the format (`version`): 1 or 2.
         """
+
+def checksums(block: bytes) -> dict[str, int]:
+    """
+    The checksum that a block of 4096 bytes must carry in its first field, by kind of block.
+    """
+
+def read_block(
+    source: bytes | bytearray | str | PathLike[str] | Any,
+    name: str,
+    block: SupportsIndex,
+    *,
+    progress: Any | None = None,
+) -> tuple[bytes, int, bool]:
+    """
+    Reads a block of a path, bytes or a binary file object, in use or not; `name` is what
+    messages call it. Returns its bytes, fewer than 4096 where the source ends in it; the length
+    of the source in bytes; and whether the bytes may be older than what the kernel wrote.
+    """

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from thinscope import _core
 from thinscope.errors import UnknownDevice
-from thinscope.target import Identity, Target
+from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
     from types import TracebackType
+    from typing import BinaryIO
 
     from thinscope._core import Mappings, ReferenceCounts, Run, SpaceUsage, Superblock
+    from thinscope.source import Source
 
 __all__ = ["Device", "Pool", "Progress", "Recount", "open"]
 
@@ -30,7 +32,7 @@ if _core.DEBUG_BUILD:
 
 
 def open(  # noqa: A001 - the word that users know: thinscope.open
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    source: Source,
     *,
     metadata_snapshot: bool = False,
     threads: int | None = None,
@@ -62,19 +64,9 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         UnsupportedMetadata: A version or feature that is not known.
         CorruptMetadata: The superblock breaks a rule of the format.
     """
-    if isinstance(source, (str, os.PathLike)):
-        # Messages are Unicode; bytes of a name that are none are shown as escapes.
-        name = os.fsencode(source).decode(errors="backslashreplace")
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        source, name = bytes(source), "<bytes>"
-    elif callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None)):
-        called = getattr(source, "name", None)
-        name = called if isinstance(called, str) else "<file object>"
-    else:
-        kind = type(source).__name__
-        raise TypeError(f"a source is a path, bytes or a binary file object, not {kind}")
+    opened, name = named(source)
     core = _core.Pool(
-        source, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
+        opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
     )
     return Pool(core, name, Identity.of(source))
 
@@ -223,6 +215,9 @@ class Pool:
             UnknownDevice: The pool has no such device.
             CorruptMetadata: A node breaks a rule of the format.
         """
+        # Imported here: most questions write nothing.
+        from thinscope.target import Target  # noqa: PLC0415
+
         ids = None if devices is None else [self.device(who).id for who in devices]
         with Target(target, not_to_be=self._identity) as written:
             self._core.dump(

@@ -6,49 +6,20 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from thinscope.errors import ThinscopeError
+from thinscope.source import Identity
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Identity", "Target"]
+__all__ = ["Target"]
 
 _STDOUT = 1
 _MODE = 0o666
 """Of a new file, less what the process masks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells whether two names stand for the same file or device.
-
-    Attributes:
-        is_device: Whether it is a block device.
-        numbers: The device's number, or the file's inode with that of its file system.
-    """
-
-    is_device: bool
-    numbers: tuple[int, ...]
-
-    @classmethod
-    def of(cls, file: object) -> Identity | None:
-        """Return the identity of a path or an open file; None where there is none."""
-        try:
-            if isinstance(file, (str, os.PathLike)):
-                found = Path(file).stat()
-            elif callable(fileno := getattr(file, "fileno", None)):
-                found = os.fstat(fileno())
-            else:
-                return None
-        except OSError:
-            return None
-        if stat.S_ISBLK(found.st_mode):
-            return cls(is_device=True, numbers=(found.st_rdev,))
-        return cls(is_device=False, numbers=(found.st_dev, found.st_ino))
 
 
 class Target:

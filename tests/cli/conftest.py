@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import CAPTURES, FIXTURES, ROOT
 from tests.oracle import answers, reader
 from thinscope.cli import main
+from thinscope.cli.group import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,12 @@ WALKTHROUGH = "walkthrough-b/metadata.bin.zst"
 DOCKER = "docker-b/metadata.bin.zst"
 CHURN = "churn-b/metadata.bin.zst"
 NEEDS_CHECK = "full-b/needs-check.bin.zst"
+
+MORE_WORDS = {"block": ["0"]}
+"""What a command needs behind SOURCE."""
+
+OF_POOLS = [name for name in COMMANDS if name != "block"]
+"""Commands that open a pool; the others take any file."""
 
 COMMAND = (sys.executable, "-m", "thinscope")
 

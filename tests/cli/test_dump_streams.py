@@ -7,12 +7,9 @@ import resource
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.cli.conftest import COMMAND, environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PEER_FAILED = 64
 INTERRUPTED = 130
@@ -72,18 +69,18 @@ def test_memory_stays_flat(ten_million: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (160 << 20, 160 << 20))
 
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         subprocess.run(
             [*COMMAND, "thin_dump", ten_million],
             stdout=nowhere,
-            preexec_fn=limit,  # noqa: PLW1509 - one thread here
+            preexec_fn=limit,
             env=environment(),
             check=True,
         )
 
 
 def test_a_full_file_system(ten_million: Path) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*COMMAND, "thin_dump", ten_million],
             stdout=full,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import thinscope
-from tests.cli.conftest import COMMAND, WALKTHROUGH, environment
+from tests.cli.conftest import COMMAND, MORE_WORDS, OF_POOLS, WALKTHROUGH, environment
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers
 from thinscope.cli.group import COMMANDS
@@ -38,17 +38,17 @@ def refused(run: Run, *arguments: str | Path) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_missing(command: Run, name: str) -> None:
-    said = refused(command, name, "nowhere/tmeta.bin")
+    said = refused(command, name, "nowhere/tmeta.bin", *MORE_WORDS.get(name, ()))
     assert said == "thinscope: nowhere/tmeta.bin: no such file or directory\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_folder(command: Run, name: str) -> None:
-    said = refused(command, name, "docker-b")
+    said = refused(command, name, "docker-b", *MORE_WORDS.get(name, ()))
     assert said.startswith("thinscope: docker-b: not thin metadata: ")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", OF_POOLS)
 def test_not_thin(command: Run, name: str) -> None:
     said = refused(command, name, "lvm-b/pv.zst")
     expected = "thinscope: lvm-b/pv.zst: not thin metadata: this is an LVM physical volume\n"
@@ -81,7 +81,7 @@ def test_permission(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(command, "/dev/mapper/p_tmeta") == message
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", OF_POOLS)
 def test_truncated(command: Run, tmp_path: Path, name: str) -> None:
     path = tmp_path / "half.bin"
     path.write_bytes(answers.image(CAPTURES["walkthrough-b"])[: 2 << 20])
@@ -90,7 +90,7 @@ def test_truncated(command: Run, tmp_path: Path, name: str) -> None:
     assert "hint: the source is truncated" in said
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", OF_POOLS)
 def test_damaged(command: Run, tmp_path: Path, name: str) -> None:
     data = bytearray(answers.image(CAPTURES["walkthrough-b"]))
     data[92 * 4096 + 100] ^= 1  # the top-level tree's root
@@ -104,6 +104,26 @@ def test_damaged(command: Run, tmp_path: Path, name: str) -> None:
 def test_no_metadata_snapshot(command: Run) -> None:
     said = refused(command, WALKTHROUGH, "--metadata-snapshot")
     assert "the pool holds no metadata snapshot\nhint: " in said
+
+
+def test_no_such_block(command: Run) -> None:
+    said = refused(command, "block", WALKTHROUGH, "0x1000")
+    assert said == (
+        f"thinscope: {WALKTHROUGH}: cannot read block 4096 (offset 0x1000000): "
+        "the source has 4096 blocks\n"
+    )
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "0x", "1.5", "1" * 21, "0x1" + "0" * 16, "٣", ""])
+def test_no_number_of_a_block(command: Run, number: str) -> None:
+    said = refused(command, "block", WALKTHROUGH, "--", number)
+    assert said.startswith(
+        f"thinscope: invalid value for 'N': '{number}' is no number of a block\n"
+    )
+
+
+def test_a_block_without_its_number(command: Run) -> None:
+    assert refused(command, "block", WALKTHROUGH).startswith("thinscope: missing argument 'N'\n")
 
 
 def test_unknown_device(command: Run) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import thinscope
-from tests.cli.conftest import CHURN, DOCKER, NEEDS_CHECK, WALKTHROUGH
-from tests.conftest import FIXTURES
+from tests.cli.conftest import CHURN, DOCKER, MORE_WORDS, NEEDS_CHECK, WALKTHROUGH
+from tests.conftest import CAPTURES, FIXTURES
+from tests.oracle import answers
 from thinscope.cli.group import COMMANDS, PEERS
 from thinscope.report.devices import Devices
 from thinscope.report.overview import DeviceTotals, Overview
@@ -38,7 +39,7 @@ def test_help(command: Run, golden: Golden, words: list[str]) -> None:
 @pytest.mark.parametrize("source", [WALKTHROUGH, DOCKER])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_report(command: Run, golden: Golden, name: str, source: str, format_: str) -> None:
-    ran = command(name, source, "--format", format_)
+    ran = command(name, source, *MORE_WORDS.get(name, ()), "--format", format_)
     assert (ran.code, ran.err) == (0, "")
     golden(f"{name}-{source.partition('/')[0]}.{SUFFIXES[format_]}", ran.out)
 
@@ -101,3 +102,67 @@ def test_part_of_the_mappings(command: Run, golden: Golden) -> None:
     ran = command("mappings", WALKTHROUGH, "--device", "2", "--device", "1", "--range", "5..700")
     assert (ran.code, ran.err) == (0, "")
     golden("mappings-part.txt", ran.out)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("roots", 92),
+        ("details", 95),
+        ("children", 63),
+        ("index-entries", 96),
+        ("counts", 78),
+        ("bitmap", 91),
+        ("index", 97),
+        ("zeros", 4095),
+    ],
+)
+def test_kinds_of_blocks(command: Run, golden: Golden, name: str, number: int) -> None:
+    ran = command("block", WALKTHROUGH, f"{number:#X}")
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, ran.out.splitlines())) <= 80
+    golden(f"block-{name}.txt", ran.out)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with damaged metadata, and a file that is none."""
+    image = bytearray(answers.image(CAPTURES["walkthrough-b"]))
+    image[92 * 4096 + 40] = 9  # a key
+    image[63 * 4096 + 16] = 33  # nr_entries
+    (tmp_path / "damaged.bin").write_bytes(image)
+    notes = bytes(range(256)) * 3 + b"no pool at all\x1b[31m".ljust(1024, b"\0") * 4
+    (tmp_path / "notes.txt").write_bytes(notes)
+    return tmp_path
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_damaged_block(
+    command: Run, golden: Golden, files: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    monkeypatch.chdir(files)
+    ran = command("block", "damaged.bin", "92", "--format", format_)
+    assert (ran.code, ran.err) == (1, "")
+    assert max(map(len, ran.out.splitlines())) <= 80 or format_ != "text"
+    golden(f"block-damaged.{SUFFIXES[format_]}", ran.out)
+
+
+def test_many_findings(command: Run, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    out = command("block", "damaged.bin", "63").out
+    assert out.count("finding: ") == 20
+    assert "and 11 findings more: `--format json` has all\n" in out
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_block_of_nothing(
+    command: Run, golden: Golden, files: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    monkeypatch.chdir(files)
+    ran = command("block", "notes.txt", "0", "--format", format_)
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.replace("\n", "").isprintable()
+    golden(f"block-unknown.{SUFFIXES[format_]}", ran.out)
+    ran = command("block", "notes.txt", "1", "--format", format_)
+    assert ran.code == 1
+    golden(f"block-cut-off.{SUFFIXES[format_]}", ran.out)

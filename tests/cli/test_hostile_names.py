@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import WALKTHROUGH
+from tests.cli.conftest import MORE_WORDS, WALKTHROUGH
 from tests.conftest import FIXTURES
+from thinscope.cli.group import COMMANDS
 from thinscope.report.printable import printable, utf8
 from thinscope.report.render import FORMATS
 
@@ -44,11 +45,11 @@ def test_printable(name: str | bytes, shown: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("name_of_command", ["overview", "devices", "mappings"])
+@pytest.mark.parametrize("name_of_command", COMMANDS)
 def test_in_headers(process: Run, tmp_path: Path, name: str | bytes, name_of_command: str) -> None:
     path = tmp_path / as_text(name)
     shutil.copy(FIXTURES / WALKTHROUGH, path)
-    ran = process(name_of_command, path)
+    ran = process(name_of_command, path, *MORE_WORDS.get(name_of_command, ()))
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0].startswith(printable(str(path)))
     assert ran.out.replace("\n", "").replace(printable(str(path)), "").isprintable()

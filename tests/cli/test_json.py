@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.conftest import CHURN, NEEDS_CHECK, json_document
+from tests.cli.conftest import CHURN, MORE_WORDS, NEEDS_CHECK, WALKTHROUGH, json_document
 from thinscope.cli.group import COMMANDS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield every path with its value, members of objects and items of lists below."""
     if path:
         yield path, value
-    if isinstance(value, dict) and not path.endswith("numbers"):
+    if isinstance(value, dict) and not path.endswith(("numbers", "entries[].value")):
         for name, member in value.items():
             yield from leaves(member, f"{path}.{name}" if path else name)
     if isinstance(value, list):
@@ -76,7 +76,8 @@ def check(report: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
-    report = json.loads(command(name, capture["metadata"], "--format", "json").out)
+    words = [name, capture["metadata"], *MORE_WORDS.get(name, ())]
+    report = json.loads(command(*words, "--format", "json").out)
     assert report["schema"] == f"thinscope.{name}/1"
     check(report)
 
@@ -88,6 +89,9 @@ def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
         ["devices", CHURN, "--metadata-snapshot"],
         ["mappings", CHURN, "--metadata-snapshot", "--device", "0", "--range", "7..9000"],
         ["mappings", CHURN, "--range", "4000000000..5000000000"],
+        *(["block", WALKTHROUGH, str(block)] for block in (92, 94, 95, 96, 97, 91, 78, 4095)),
+        ["block", "manifest.py", "0"],
+        ["block", NEEDS_CHECK, "0"],
     ],
     ids=" ".join,
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import thinscope
-from tests.cli.conftest import Ran, write_field
+from tests.cli.conftest import OF_POOLS, Ran, write_field
 from tests.conftest import CAPTURES
 from tests.oracle import answers
 from thinscope import Pool
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("name", ["overview", "devices", "mappings"])
+@pytest.mark.parametrize("name", OF_POOLS)
 def test_built_again(
     command: Run, path: Path, monkeypatch: pytest.MonkeyPatch, name: str, times: int
 ) -> None:
@@ -69,7 +69,7 @@ def test_built_again(
     assert json.loads(ran.out)["transaction_id"] == FIRST + times
 
 
-@pytest.mark.parametrize("name", ["overview", "devices", "mappings"])
+@pytest.mark.parametrize("name", OF_POOLS)
 def test_no_answer_after_four_states(
     command: Run, path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

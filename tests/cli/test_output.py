@@ -9,12 +9,22 @@ import re
 import struct
 import subprocess
 import termios
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.conftest import CHURN, COMMAND, DOCKER, NEEDS_CHECK, WALKTHROUGH, environment
+import thinscope
+from tests.cli.conftest import (
+    CHURN,
+    COMMAND,
+    DOCKER,
+    MORE_WORDS,
+    NEEDS_CHECK,
+    WALKTHROUGH,
+    environment,
+)
 from tests.conftest import FIXTURES
 from thinscope import Pool
 from thinscope.cli.group import COMMANDS
@@ -138,7 +148,8 @@ def test_nobody_reads(words: str) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_full_disk(name: str, format_: str) -> None:
-    done = through_shell(f"thinscope {name} {WALKTHROUGH} --format {format_} > /dev/full")
+    more = " ".join(MORE_WORDS.get(name, ()))
+    done = through_shell(f"thinscope {name} {WALKTHROUGH} {more} --format {format_} > /dev/full")
     assert done.returncode == 2
     assert done.stderr == "thinscope: cannot write the report: no space left on device\n"
 
@@ -174,5 +185,14 @@ def test_a_device_read_through_the_page_cache(
     expected = command(DOCKER)
     monkeypatch.setattr(Pool, "may_be_stale", property(lambda _: True))
     ran = command(DOCKER)
+    assert (ran.code, ran.out) == (0, expected.out)
+    assert ran.err.startswith("thinscope: note: the device could not be read around the page cache")
+
+
+def test_a_block_read_through_the_page_cache(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = command("block", DOCKER, "0")
+    block = replace(thinscope.read_block(FIXTURES / DOCKER, 0), may_be_stale=True)
+    monkeypatch.setattr(thinscope, "read_block", lambda *_, **__: block)
+    ran = command("block", DOCKER, "0")
     assert (ran.code, ran.out) == (0, expected.out)
     assert ran.err.startswith("thinscope: note: the device could not be read around the page cache")

@@ -10,9 +10,11 @@ import pytest
 
 from tests.cli.conftest import DOCKER, environment
 from tests.conftest import FIXTURES
+from thinscope.cli.group import COMMANDS
 
 LAYOUT = {"rich"}
-FUTURE = {"construct", "lark"}
+FORMAT = {"construct"}
+FUTURE = {"lark"}
 HEAVY = {"difflib", "csv", "json", "zstandard", "numpy", "pyarrow", "polars", "pytest"}
 
 PROGRAM = """
@@ -41,15 +43,19 @@ def test_of_the_group(words: list[str]) -> None:
     modules = loaded(*words)
     assert not {name for name in modules if name.startswith("thinscope.report.render")}
     assert not {name for name in modules if name.startswith("thinscope.cli.overview")}
-    assert not modules & (LAYOUT | FUTURE)
+    assert not modules & (LAYOUT | FORMAT | FUTURE)
 
 
-@pytest.mark.parametrize("command", ["overview", "devices", "mappings"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(command: str) -> None:
     modules = loaded(command, "--help")
-    assert not modules & (LAYOUT | FUTURE)
-    commands = {"overview", "devices", "mappings"}
-    assert {name for name in commands if f"thinscope.cli.{name}" in modules} == {command}
+    assert not modules & (LAYOUT | FORMAT | FUTURE)
+    assert {name for name in COMMANDS if f"thinscope.cli.{name}" in modules} == {command}
+
+
+def test_only_a_block_takes_the_layout() -> None:
+    assert loaded("block", DOCKER, "0", "--format", "json") >= FORMAT
+    assert not loaded("devices", DOCKER) & FORMAT
 
 
 @pytest.mark.parametrize("format_", ["json", "csv", "markdown"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import assert_type
 
 import thinscope
+from thinscope import layout
 
 
 def reads(path: Path, data: bytes) -> None:
@@ -22,6 +23,13 @@ def reads(path: Path, data: bytes) -> None:
         assert_type([run.length for run in pool.mappings()], list[int])
         assert_type([run.count for run in pool.reference_counts("data")], list[int])
         assert_type(pool.recount().mapped_blocks, Mapping[int, int])
+    block = thinscope.read_block(path, 7, kind="node", value_kind="mappings")
+    assert_type(block, thinscope.Block)
+    assert_type([field.value for field in block.fields], list[int | bytes])
+    assert_type([entry.key for entry in block.entries], list[int | None])
+    assert_type([finding.offset for finding in block.findings], list[int])
+    assert_type(layout.kind_of(data), str | None)
+    assert_type(layout.build(layout.parse(data)), bytes)
     thinscope.open(data)
     thinscope.open(io.BytesIO(data), progress=lambda phase, done, total: print(phase, done, total))
 
@@ -30,5 +38,8 @@ def must_not() -> None:
     thinscope.open("x", True)  # type: ignore[call-arg]
     thinscope.open(7)  # type: ignore[arg-type]
     thinscope.open("x").reference_counts("other")  # type: ignore[arg-type]
+    thinscope.read_block("x", 7, "node")  # type: ignore[call-arg]
+    thinscope.read_block("x", 7, kind="what")  # type: ignore[arg-type]
+    thinscope.read_block("x", 7).kind = "node"  # type: ignore[misc]
     thinscope.open("x").superblock.time = 3  # type: ignore[misc]
     thinscope.open("x").devices[1].id = 3  # type: ignore[misc]

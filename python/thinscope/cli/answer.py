@@ -1,4 +1,4 @@
-"""A request becomes a report, and the report is written."""
+"""A request becomes a report, and a report is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thinscope.cli.request import Request
     from thinscope.report.render import Report
 
-__all__ = ["answer"]
+__all__ = ["answer", "write"]
 
 _REPETITIONS = 3
 """How often a pool that changed while it was read is read again, from its new state."""
@@ -65,8 +65,22 @@ def _answer_once(
         ) as pool,
     ):
         report = build(pool, request.source)
-        texts = render(report, request.format, output.page)
-        output.write(texts, before=progress.close)
-        if pool.may_be_stale:
-            tell(_STALE)
+        return write(report, request.format, output, progress, may_be_stale=pool.may_be_stale)
+
+
+def write(
+    report: Report, format_: str, output: Output, progress: ProgressBar, *, may_be_stale: bool
+) -> ExitCode:
+    """Write a report, and return what it says in one number.
+
+    Args:
+        report: The report.
+        format_: One of the formats.
+        output: Where it is written.
+        progress: What is taken away when the first of it is about to be written.
+        may_be_stale: Whether what was read may be older than what the kernel wrote.
+    """
+    output.write(render(report, format_, output.page), before=progress.close)
+    if may_be_stale:
+        tell(_STALE)
     return ExitCode.NEEDS_ATTENTION if report.needs_attention else ExitCode.ANSWERED

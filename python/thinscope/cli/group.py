@@ -16,6 +16,7 @@ COMMANDS = {
     "overview": "How full the pool is, what its devices map, what needs attention.",
     "devices": "All devices of the pool.",
     "mappings": "Where the blocks of devices lie, run by run.",
+    "block": "One block of the metadata, field by field.",
 }
 """Each command with its line of help; its module is loaded when it is asked for."""
 
@@ -100,6 +101,7 @@ group = _Group(
       thinscope /dev/mapper/vg-pool_tmeta
       thinscope devices tmeta.bin
       thinscope mappings tmeta.bin --device 5 --range 0..1000
+      thinscope block tmeta.bin 0
       thinscope COMMAND --help
     """,
 )

@@ -1,4 +1,4 @@
-"""What every command that prints a report is told: one place for the options they share."""
+"""What commands that print reports are told: one place for the options they share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from thinscope.cli.failure import ExitCode
 
-__all__ = ["MAX_THREADS", "Request", "reporting"]
+__all__ = ["FORMAT", "MAX_THREADS", "SOURCE", "Request", "reporting"]
 
 MAX_THREADS = 256
 """More than any pool can keep busy; a slip of the finger must not start a million."""
@@ -43,7 +43,7 @@ class Request:
 def reporting(
     function: Callable[Concatenate[Request, _Own], ExitCode],
 ) -> Callable[..., ExitCode]:
-    """Give a command its SOURCE and the options that all reports share, as a `Request`."""
+    """Give a command its SOURCE and the options that all reports of pools share, as a `Request`."""
 
     @wraps(function)
     def command(*args: _Own.args, **parameters: _Own.kwargs) -> ExitCode:
@@ -56,16 +56,19 @@ def reporting(
     return decorated
 
 
+SOURCE = click.argument("source", metavar="SOURCE")
+FORMAT = click.option(
+    "--format",
+    "format",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    metavar="FORMAT",
+    help=f"Print {', '.join(FORMATS[:-1])} or {FORMATS[-1]}. By default {FORMATS[0]}.",
+)
+
 _PARAMETERS = (
-    click.argument("source", metavar="SOURCE"),
-    click.option(
-        "--format",
-        "format",
-        type=click.Choice(FORMATS),
-        default=FORMATS[0],
-        metavar="FORMAT",
-        help=f"Print {', '.join(FORMATS[:-1])} or {FORMATS[-1]}. By default {FORMATS[0]}.",
-    ),
+    SOURCE,
+    FORMAT,
     click.option(
         "--metadata-snapshot",
         is_flag=True,

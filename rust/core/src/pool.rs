@@ -3,7 +3,6 @@
 //! Opening reads the superblock only; each question reads what it needs, checks every block that
 //! it touches, and at its end that the pool is still in the state it was opened in.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::btree::{self, KeyRange, Tree};
@@ -15,8 +14,8 @@ use crate::mappings::{self, MappingStream, Run};
 use crate::raw::Page;
 use crate::reader::Reader;
 use crate::recount::{Recount, recount};
-use crate::source::identify::{compression, first_block, identify};
-use crate::source::{BlockSource, FileSource, Sharing, unpack};
+use crate::source::BlockSource;
+use crate::source::identify::{first_block, identify, unpacked};
 use crate::space_map::ReferenceCounts;
 use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
 use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock};
@@ -61,25 +60,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Opens a file or block device; unpacks gzip and zstd.
-    ///
-    /// # Errors
-    ///
-    /// Any [`Error`] family: the source cannot be read or is in use, is something else than
-    /// thin metadata, is not supported, or has a corrupt superblock.
-    pub fn open(path: &Path, view: View, threads: usize, watch: &Watch) -> Result<Self> {
-        let sharing = match view {
-            View::Live => Sharing::Exclusive,
-            View::MetadataSnapshot => Sharing::Shared,
-        };
-        Self::from_source(Arc::new(FileSource::open(path, sharing)?), view, threads, watch)
-    }
-
     /// Opens any source; unpacks gzip and zstd.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Any [`Error`] family: the source cannot be read, is something else than thin metadata, is
+    /// not supported, or has a corrupt superblock.
     pub fn from_source(
         source: Arc<dyn BlockSource>,
         view: View,
@@ -88,11 +74,8 @@ impl Pool {
     ) -> Result<Self> {
         let mut source = source;
         let mut page = first_block(&*source)?;
-        // Asked first: the checksum that begins a superblock can look like any packed file.
-        if !claims_to_be_thin(&page)
-            && let Some(compression) = compression(&page)
-        {
-            source = Arc::new(unpack(source, compression, watch)?);
+        if let Some(unpacked) = unpacked(&source, &page, watch)? {
+            source = unpacked;
             page = first_block(&*source)?;
         }
         if source.len() < BLOCK_BYTES || !claims_to_be_thin(&page) {

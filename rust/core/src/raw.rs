@@ -77,12 +77,6 @@ impl Page {
             .get(BLOCKNR_OFFSET..)
             .map_or(0, |bytes| U64::read_from_prefix(bytes).map_or(0, |(number, _)| number.get()))
     }
-
-    /// The bytes that the checksum covers.
-    #[must_use]
-    pub fn checksummed(&self) -> &[u8] {
-        self.0.split_at(4).1
-    }
 }
 
 impl std::fmt::Debug for Page {

@@ -3,6 +3,7 @@
 //! It knows no offsets and no names of containers: device ids only. One file per word; `error`
 //! turns errors into exceptions, `conduct` runs long calls, `table` hands columns to Arrow.
 
+mod block;
 mod conduct;
 mod error;
 mod handle;
@@ -18,6 +19,8 @@ mod turn;
 /// The compiled core of thinscope: pools by device id. Use `thinscope`, which adds the rest.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::block::{checksums, read_block};
     #[pymodule_export]
     use super::mappings::{Mappings, Run, RunIterator};
     #[pymodule_export]

@@ -18,7 +18,7 @@ use crate::handle::Handle;
 use crate::mappings::{Mappings, Run};
 use crate::output::{Output, Target};
 use crate::reference_counts::ReferenceCounts;
-use crate::source::{FileObject, Source, memory};
+use crate::source::Source;
 use crate::superblock::{SpaceUsage, Superblock};
 
 /// Most threads that a question takes, whatever the caller asks for.
@@ -85,22 +85,12 @@ impl Pool {
             None => std::thread::available_parallelism()
                 .map_or(1, |cores| cores.get().min(DEFAULT_THREADS)),
         };
-        let mut conductor = Conductor { source: name, progress, file: None };
-        let opened = match source {
-            Source::Path(path) => {
-                conductor.conduct(py, |watch| CorePool::open(&path, view, threads, watch))
-            }
-            Source::Bytes(bytes) => {
-                let source = memory(bytes);
-                conductor.conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
-            }
-            Source::File(object) => {
-                let (source, file) = FileObject::open(object, py)?;
-                conductor.file = Some(file);
-                conductor.conduct(py, |watch| CorePool::from_source(source, view, threads, watch))
-            }
-        };
-        Ok(Self { handle: Arc::new(Handle { pool: opened?, conductor }) })
+        let (source, file) = source.prepare(py)?;
+        let conductor = Conductor { source: name, progress, file };
+        let pool = conductor.conduct(py, |watch| {
+            CorePool::from_source(source.open(view.into())?, view, threads, watch)
+        })?;
+        Ok(Self { handle: Arc::new(Handle { pool, conductor }) })
     }
 
     /// Whether what is read may be older than what the kernel wrote: the device refused to be

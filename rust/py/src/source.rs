@@ -8,7 +8,10 @@ use crossbeam_channel::Receiver;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use thinscope_core::source::{BlockSource, CallbackSource, MemorySource, ReadRequest};
+use thinscope_core::Result;
+use thinscope_core::source::{
+    BlockSource, CallbackSource, FileSource, MemorySource, ReadRequest, Sharing,
+};
 
 use crate::turn::Turn;
 
@@ -26,6 +29,38 @@ pub(crate) enum Source {
     File(Py<PyAny>),
 }
 
+impl Source {
+    /// Takes from Python what opening will need, so that it can go on without.
+    pub(crate) fn prepare(self, py: Python<'_>) -> PyResult<(Prepared, Option<FileObject>)> {
+        Ok(match self {
+            Self::Path(path) => (Prepared::Path(path), None),
+            Self::Bytes(bytes) => (Prepared::Open(Arc::new(MemorySource::new(bytes))), None),
+            Self::File(object) => {
+                let (source, file) = FileObject::open(object, py)?;
+                (Prepared::Open(source), Some(file))
+            }
+        })
+    }
+}
+
+/// A source that any thread can open.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// A regular file or block device.
+    Path(PathBuf),
+    /// What is open already.
+    Open(Arc<dyn BlockSource>),
+}
+
+impl Prepared {
+    pub(crate) fn open(self, sharing: Sharing) -> Result<Arc<dyn BlockSource>> {
+        match self {
+            Self::Path(path) => Ok(Arc::new(FileSource::open(&path, sharing)?)),
+            Self::Open(source) => Ok(source),
+        }
+    }
+}
+
 /// A Python file object of which the core's reads are served.
 #[derive(Debug)]
 pub(crate) struct FileObject {
@@ -36,10 +71,7 @@ pub(crate) struct FileObject {
 
 impl FileObject {
     /// The object as a source: its length is where its end lies.
-    pub(crate) fn open(
-        object: Py<PyAny>,
-        py: Python<'_>,
-    ) -> PyResult<(Arc<dyn BlockSource>, Self)> {
+    fn open(object: Py<PyAny>, py: Python<'_>) -> PyResult<(Arc<dyn BlockSource>, Self)> {
         // Not every `seek` returns where it went: that of `mmap` does not.
         object.call_method1(py, "seek", (0, 2))?;
         let length: u64 = object.call_method0(py, "tell")?.extract(py)?;
@@ -93,9 +125,4 @@ fn read(object: &Bound<'_, PyAny>, offset: u64, length: usize) -> PyResult<Vec<u
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
-}
-
-/// Bytes as a source.
-pub(crate) fn memory(bytes: PyBackedBytes) -> Arc<dyn BlockSource> {
-    Arc::new(MemorySource::new(bytes))
 }

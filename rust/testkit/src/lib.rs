@@ -14,6 +14,7 @@
 )]
 
 pub mod answers;
+pub mod blocks;
 pub mod counts;
 pub mod fill;
 pub mod finish;

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from thinscope.report.block import Block
     from thinscope.report.devices import Devices
     from thinscope.report.mappings import Mappings
     from thinscope.report.overview import Overview
 
-    Report: TypeAlias = Overview | Devices | Mappings
+    PoolReport: TypeAlias = Overview | Devices | Mappings
+    Report: TypeAlias = PoolReport | Block
 
 __all__ = ["BATCH", "FORMATS", "Page", "render"]
 

@@ -1,6 +1,7 @@
 """Reports as CSV: rows of exact numbers under the names that JSON uses.
 
-An overview is no table: it becomes one row for each field, by its path in the JSON.
+An overview is no table: it becomes one row for each field, by its path in the JSON. So does a block,
+by the offset.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, assert_never
 
+from thinscope.report.block import Block, Row
 from thinscope.report.devices import DeviceRow, Devices
 from thinscope.report.mappings import Mappings, RunRow
 from thinscope.report.overview import Overview
@@ -37,6 +39,8 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return _lines(names, map(astuple, report.devices))
         case Mappings():
             return _lines(RunRow._fields, report.runs)
+        case Block():
+            return _lines(Row._fields, report.rows())
         case _:
             assert_never(report)
 

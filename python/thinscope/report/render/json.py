@@ -52,6 +52,8 @@ def _plain(value: object) -> object:
             return value
         case str():
             return utf8(value)
+        case bytes():
+            return value.hex()
         case tuple():
             return [_plain(item) for item in value]
         case Mapping():

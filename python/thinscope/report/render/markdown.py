@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, assert_never
 
+from thinscope.report.block import Block
 from thinscope.report.devices import Devices
 from thinscope.report.mappings import Mappings
 from thinscope.report.overview import Overview
-from thinscope.report.render import words
+from thinscope.report.render import block_words, words
 from thinscope.report.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from thinscope.report.remark import Remark
-    from thinscope.report.render import Page, Report
+    from thinscope.report.render import Page, PoolReport, Report
 
 __all__ = ["render"]
 
@@ -32,6 +33,8 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return _devices(report)
         case Mappings():
             return _mappings(report)
+        case Block():
+            return _block(report)
         case _:
             assert_never(report)
 
@@ -65,10 +68,27 @@ def _mappings(report: Mappings) -> Iterator[str]:
     yield f"\n{words.total(report)}\n"
 
 
-def _head(report: Report, *more: str) -> str:
+def _block(report: Block) -> Iterator[str]:
+    yield _title(report, block_words.facts(report))
+    if report.findings:
+        yield from (f"- **Finding:** {line}\n" for line in block_words.findings(report))
+        yield "\n"
+    for sentence in block_words.sentences(report):
+        yield f"{sentence}\n\n"
+    for columns, rows in block_words.tables(report):
+        yield from _table(columns, rows)
+        yield "\n"
+    if report.data is not None:
+        yield from ("```\n", *block_words.hex_lines(report.data), "```\n")
+
+
+def _head(report: PoolReport, *more: str) -> str:
     facts = [*words.facts(report), *more, *filter(None, [words.snapshot_view(report)])]
-    name = _escape(words.source(report))
-    return f"# {name}\n\n{', '.join(facts)}\n\n"
+    return _title(report, facts)
+
+
+def _title(report: Report, facts: Iterable[str]) -> str:
+    return f"# {_escape(words.source(report))}\n\n{', '.join(facts)}\n\n"
 
 
 def _remark(kind: str, remark: Remark) -> str:

@@ -1,4 +1,4 @@
-"""Cells and sentences that text and Markdown share."""
+"""Cells and sentences about pools that text and Markdown share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from thinscope.report.devices import Devices
     from thinscope.report.mappings import Mappings
     from thinscope.report.overview import Overview, Space
-    from thinscope.report.render import Report
+    from thinscope.report.render import PoolReport, Report
 
 __all__ = [
     "DEVICE_COLUMNS",
@@ -58,8 +58,8 @@ def source(report: Report) -> str:
     return printable(report.source)
 
 
-def facts(report: Report) -> list[str]:
-    """Return what every report says of its pool."""
+def facts(report: PoolReport) -> list[str]:
+    """Return what every report of a pool says of it."""
     blocks = f"{exact_size(report.block_bytes)} blocks"
     return [blocks, f"transaction {report.transaction_id}"]
 
@@ -69,7 +69,7 @@ def verdict(report: Overview) -> str:
     return plural(len(report.findings), "finding") if report.findings else "no findings"
 
 
-def snapshot_view(report: Report) -> str | None:
+def snapshot_view(report: PoolReport) -> str | None:
     """Return that the report is of the metadata snapshot, if it is."""
     if not report.is_metadata_snapshot:
         return None

@@ -11,14 +11,24 @@ use std::path::Path;
 use super::{BlockSource, in_use};
 use crate::error::{Error, Result};
 use crate::identity::Identity;
+use crate::superblock::View;
 
 /// Whether a source that another program holds may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
     /// No: nobody else may hold it.
     Exclusive,
-    /// Yes: what is read is protected by a metadata snapshot.
+    /// Yes: what is read is protected by a metadata snapshot, or is one block, read at once.
     Shared,
+}
+
+impl From<View> for Sharing {
+    fn from(view: View) -> Self {
+        match view {
+            View::Live => Self::Exclusive,
+            View::MetadataSnapshot => Self::Shared,
+        }
+    }
 }
 
 /// A file or block device, opened for reading only.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from thinscope.report.block import Block
 from thinscope.report.devices import Devices
 from thinscope.report.mappings import Mappings
 from thinscope.report.overview import Overview
-from thinscope.report.render.text import devices, mappings, overview
+from thinscope.report.render.text import block, devices, mappings, overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,5 +31,7 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return devices.render(report, page)
         case Mappings():
             return mappings.render(report, page)
+        case Block():
+            return block.render(report, page)
         case _:
             assert_never(report)

@@ -13,7 +13,7 @@ from rich.text import Text
 from thinscope.report.render import BATCH, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -79,8 +79,10 @@ class Screen:
         named = self._show(Text(name, "bold", no_wrap=True), cell_len(name) or 1)
         return named + self._show(rest, self._page.width)
 
-    def table(self, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> Iterator[str]:
-        """Yield a table: the first column to the left, the others, which are numbers, right.
+    def table(
+        self, rows: Iterable[Sequence[str]], columns: Sequence[str], words: Container[int] = (0,)
+    ) -> Iterator[str]:
+        """Yield a table: columns of words, which is the first one, to the left, numbers right.
 
         It is as wide as its cells: a number that is cut is a wrong number.
         """
@@ -94,7 +96,7 @@ class Screen:
             for number, (title, column_width) in enumerate(zip(columns, widths, strict=True)):
                 table.add_column(
                     title,
-                    justify="right" if number else "left",
+                    justify="left" if number in words else "right",
                     overflow="crop",
                     no_wrap=True,
                     width=column_width,

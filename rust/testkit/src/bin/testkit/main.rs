@@ -1,4 +1,5 @@
-//! The `testkit` program: builds pools, hostile pools, edits fields, and reads as a measure.
+//! The `testkit` program: builds pools, hostile pools, edits fields, lists live blocks, and reads as a
+//! measure.
 
 #![expect(clippy::print_stdout, reason = "a program that lists what it knows")]
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
+use thinscope_testkit::blocks::blocks;
 use thinscope_testkit::patch::{Field, Repair, edit_file, write_sparse};
 use thinscope_testkit::recipes;
 use thinscope_testkit::scan::{Work, scan};
@@ -32,6 +34,12 @@ enum Command {
     Hostile(HostileArgs),
     /// List the hostile pools: name, what a reader must do, what is wrong.
     Recipes,
+    /// Print every live block of a pool with all its fields, as the reader sees them: JSON,
+    /// a line for each.
+    Blocks {
+        /// The metadata, not packed.
+        file: PathBuf,
+    },
     /// Edit a field of a block, and make the block's checksum right again.
     Patch(PatchArgs),
     /// Read all blocks in use, in disk order, and do nothing.
@@ -107,6 +115,13 @@ fn main() -> std::io::Result<()> {
         Command::Recipes => {
             for recipe in recipes() {
                 println!("{}\t{}\t{}", recipe.name, recipe.expect, recipe.what);
+            }
+            Ok(())
+        }
+        Command::Blocks { file } => {
+            let found = blocks(&std::fs::read(file)?);
+            for block in found.map_err(|error| Error::other(error.to_string()))?.values() {
+                println!("{block}");
             }
             Ok(())
         }

@@ -1,0 +1,71 @@
+"""``thinscope block SOURCE N``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+import thinscope
+from thinscope.cli.answer import write
+from thinscope.cli.group import COMMANDS
+from thinscope.cli.output import Output
+from thinscope.cli.progress import ProgressBar
+from thinscope.cli.request import FORMAT, SOURCE
+from thinscope.report.block import Block
+
+if TYPE_CHECKING:
+    from thinscope.cli.failure import ExitCode
+
+__all__ = ["command"]
+
+_NUMBER = re.compile(r"([0-9]{1,20})|0x([0-9a-f]{1,16})", re.IGNORECASE)
+_BLOCK_LIMIT = 1 << 64
+
+
+class _BlockNumber(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
+    """A number, in decimal or, with ``0x``, hexadecimal digits."""
+
+    name = "N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        match = _NUMBER.fullmatch(str(value))
+        number = _BLOCK_LIMIT
+        if match is not None:
+            number = int(match[1]) if match[1] else int(match[2], 16)
+        if number >= _BLOCK_LIMIT:
+            self.fail(f"'{value}' is no number of a block", param, ctx)
+        return number
+
+
+@click.command(
+    "block",
+    short_help=COMMANDS["block"],
+    epilog="""\b
+    Examples:
+      thinscope block tmeta.bin 0
+      thinscope block tmeta.bin 0x5c
+      thinscope block tmeta.bin 92 --format json
+    """,
+)
+@SOURCE
+@click.argument("number", metavar="N", type=_BlockNumber())
+@FORMAT
+def command(source: str, number: int, format: str) -> ExitCode:  # noqa: A002 - the option's name
+    r"""Show block N of any file or device, whatever state it is in.
+
+    A block has 4096 bytes; N is a number from 0, also with 0x. Its checksum tells what the block
+    is; where that fits nothing, what it looks like is tried. Fields have the kernel's names and
+    offsets in bytes from the start of the block. What is not known is shown as it is.
+
+    A pool may be in use: one block is read at once.
+
+    The exit status is 1 if something does not fit, such as a checksum or the block's own number.
+    """
+    with ProgressBar() as progress:
+        block = thinscope.read_block(source, number, progress=progress)
+        report = Block.of(block, source)
+        return write(report, format, Output(), progress, may_be_stale=block.may_be_stale)

@@ -1,0 +1,114 @@
+"""One block of the metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import thinscope
+    from thinscope.block import Entry, Field, Finding
+
+__all__ = ["Block", "Row"]
+
+
+class Row(NamedTuple):
+    """A field or a part of an entry.
+
+    Attributes:
+        offset: Where it lies in the block, in bytes.
+        field: Its name: ``csum``, ``keys[3]``, ``values[3].child``, ``counts[0..28]``.
+        value: A number, or bytes as hexadecimal digits.
+        note: What the value means, or nothing.
+        expected: What a rule asks for that the value breaks, or nothing.
+    """
+
+    offset: int
+    field: str
+    value: int | str
+    note: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block, decoded as far as it can be.
+
+    Attributes:
+        source: What was read, as it was named.
+        number: Which block it is.
+        offset: Where it lies in the source, in bytes.
+        source_bytes: Length of the source in bytes, unpacked.
+        kind: What it is, or None.
+        kind_by: What tells the kind, or None.
+        value_kind: What the values of a node are, or None.
+        value_kind_by: What tells that, or None.
+        fields: The fields in the order of their offsets.
+        entries: The entries in use.
+        findings: What does not fit.
+        data: The bytes, where fields and entries do not tell all of them; else None.
+    """
+
+    schema: ClassVar[str] = "thinscope.block/1"
+
+    source: str
+    number: int
+    offset: int
+    source_bytes: int
+    kind: str | None
+    kind_by: str | None
+    value_kind: str | None
+    value_kind_by: str | None
+    fields: tuple[Field, ...]
+    entries: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
+    data: bytes | None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether something does not fit."""
+        return bool(self.findings)
+
+    @classmethod
+    def of(cls, block: thinscope.Block, source: str) -> Self:
+        """Take over what was decoded."""
+        return cls(
+            source=source,
+            number=block.number,
+            offset=block.offset,
+            source_bytes=block.source_bytes,
+            kind=block.kind,
+            kind_by=block.kind_by,
+            value_kind=block.value_kind,
+            value_kind_by=block.value_kind_by,
+            fields=block.fields,
+            entries=block.entries,
+            findings=block.findings,
+            data=None if block.is_decoded else block.data,
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield fields and parts of entries one by one, then bytes that they do not tell."""
+        expected = {finding.field: finding.expected for finding in self.findings}
+
+        def row(offset: int, name: str, value: int | bytes, note: str = "") -> Row:
+            shown = value.hex() if isinstance(value, bytes) else value
+            return Row(offset, name, shown, note, expected.get(name, ""))
+
+        for field in self.fields:
+            yield row(field.offset, field.name, field.value, field.note or "")
+        for entry in self.entries:
+            number = entry.number
+            if self.kind == "bitmap":
+                name = f"counts[{number}..{number + entry.length}]"
+                yield row(entry.value_offset, name, entry.value["count"])
+                continue
+            if entry.key is not None and entry.key_offset is not None:
+                yield row(entry.key_offset, f"keys[{number}]", entry.key)
+            array = "index" if self.kind == "index" else "values"
+            for part, value in entry.value.items():
+                yield row(entry.value_offset, f"{array}[{number}].{part}", value)
+        if self.data is not None:
+            yield row(0, "data", self.data)
