@@ -19,20 +19,40 @@ if TYPE_CHECKING:
 
 # Runs in a process of its own, so that its memory can be limited.
 WORKER = """
-import json, resource, sys, time
+import io, json, re, resource, sys, time
 import thinscope
 from thinscope import errors
 
 LIMIT = 512 << 20
 resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
 
+def dumped(pool):
+    # Mappings of each device by the dump, with what is shared put in its places.
+    text = io.BytesIO()
+    pool.dump(text)
+    sizes, inside = {}, None
+    for line in text.getvalue().decode().splitlines():
+        found = dict(re.findall(r'([a-z_]+)="([0-9]+)"', line))
+        if "<def " in line or "<device " in line:
+            inside = "def " + found["name"] if "<def " in line else int(found["dev_id"])
+            sizes[inside] = 0
+        elif "<ref " in line:
+            sizes[inside] += sizes["def " + found["name"]]
+        elif "_mapping " in line:
+            sizes[inside] += int(found.get("length", 1))
+    return {device: size for device, size in sizes.items() if isinstance(device, int)}
+
 def ask(pool):
+    try:
+        sizes = dumped(pool)
+    except errors.CorruptMetadata:
+        sizes = None
     mapped = dict.fromkeys(pool.devices, 0)
     highest = dict.fromkeys(pool.devices)
     for run in pool.mappings():
         mapped[run.device] += run.length
         highest[run.device] = run.virtual_begin + run.length - 1
-    assert pool.recount().mapped_blocks == mapped
+    assert pool.recount(exclusive=True).mapped_blocks == mapped == sizes
     for device in pool.devices.values():
         assert device.highest_block == highest[device.id]
         assert sum(run.length for run in device.mappings()) == mapped[device.id]

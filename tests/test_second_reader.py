@@ -35,7 +35,13 @@ def agree(pool: thinscope.Pool, trees: Trees) -> None:
     assert set(pool.devices) == set(trees.details)
     expected = {device: dict(found) for device, found in trees.mappings.items() if found}
     assert expand(pool.mappings()) == expected
-    assert pool.recount().mapped_blocks == {d: len(m) for d, m in trees.mappings.items()}
+    recount = pool.recount(exclusive=True)
+    assert recount.mapped_blocks == {d: len(m) for d, m in trees.mappings.items()}
+    times_mapped = Counter(data for found in expected.values() for data, _ in found.values())
+    assert recount.exclusive_blocks == {
+        device: sum(times_mapped[data] == 1 for data, _ in expected.get(device, {}).values())
+        for device in trees.details
+    }
     for device in pool.devices.values():
         details = trees.details[device.id]
         ours = (device.mapped_blocks, device.transaction_id)
