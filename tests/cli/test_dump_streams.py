@@ -15,13 +15,14 @@ PEER_FAILED = 64
 INTERRUPTED = 130
 
 
+def started(pool: Path) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    command = [*COMMAND, "thin_dump", pool]
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment())
+
+
 def test_a_reader_that_goes_away(ten_million: Path) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "thin_dump", ten_million],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
+    process = started(ten_million)
     assert process.stdout
     assert process.stderr
     assert process.stdout.readline().startswith(b"<superblock")
@@ -33,12 +34,7 @@ def test_a_reader_that_goes_away(ten_million: Path) -> None:
 
 def test_an_interrupt_while_nobody_reads(ten_million: Path) -> None:
     """The write waits for the pipe, and the signal ends it."""
-    process = subprocess.Popen(
-        [*COMMAND, "thin_dump", ten_million],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
+    process = started(ten_million)
     assert process.stdout
     process.stdout.read(1)
     time.sleep(0.5)
