@@ -68,6 +68,15 @@ def test_a_file_behind_a_loop_device_is_in_use(device: str, file: Path, tmp_path
         assert snapshot.recount().reached_blocks == 3559
 
 
+def test_the_file_behind_a_loop_device_is_not_written(
+    device: str, file: Path, churn: bytes
+) -> None:
+    for target in (device, file):
+        with pytest.raises(OSError, match="it is the source"):
+            thinscope.open(device).dump(target)
+    assert file.read_bytes() == churn
+
+
 def test_a_device_that_somebody_holds_is_in_use(device: str) -> None:
     holder = os.open(device, os.O_RDONLY | os.O_EXCL)
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,77 @@ class TestTargets:
         assert done.stderr.endswith("OSError: [Errno 27] File too large: 'pool.xml'\n")
         assert names_in(tmp_path) == ["pool.bin"]
 
+    def test_owner_and_mode_are_those_of_what_was_there(
+        self, walkthrough: bytes, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "pool.xml"
+        path.touch(mode=0o640)
+        path.chmod(0o4640)
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65533)
+        before = path.stat()
+        thinscope.open(walkthrough).dump(path)
+        after = path.stat()
+        assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+        assert stat.S_IMODE(after.st_mode) == 0o640
+
+    def test_a_file_with_two_names_keeps_them(self, walkthrough: bytes, tmp_path: Path) -> None:
+        (tmp_path / "one").write_text("x" * 500_000)
+        (tmp_path / "two").hardlink_to(tmp_path / "one")
+        thinscope.open(walkthrough).dump(tmp_path / "one")
+        assert (tmp_path / "two").read_text() == text_of(walkthrough)
+        assert names_in(tmp_path) == ["one", "two"]
+
+    def test_a_folder_where_no_file_can_be_made(
+        self, walkthrough: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "pool.xml").touch()
+        inode = (tmp_path / "pool.xml").stat().st_ino
+        monkeypatch.setattr(os, "access", lambda path, _: not Path(path).is_dir())
+        thinscope.open(walkthrough).dump(tmp_path / "pool.xml")
+        assert (tmp_path / "pool.xml").read_text() == text_of(walkthrough)
+        assert (tmp_path / "pool.xml").stat().st_ino == inode
+
+    def test_a_file_that_is_mounted(
+        self, walkthrough: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def busy(*_: object) -> None:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+
+        (tmp_path / "pool.xml").touch()
+        monkeypatch.setattr(os, "replace", busy)
+        thinscope.open(walkthrough).dump(tmp_path / "pool.xml")
+        assert (tmp_path / "pool.xml").read_text() == text_of(walkthrough)
+        assert names_in(tmp_path) == ["pool.xml"]
+
+    def test_a_name_of_a_folder(self, walkthrough: bytes, tmp_path: Path) -> None:
+        with pytest.raises(IsADirectoryError):
+            thinscope.open(walkthrough).dump(f"{tmp_path}/new/")
+        assert names_in(tmp_path) == []
+
+    def test_what_a_callback_raises_keeps_its_file(self, ten_million: Path, tmp_path: Path) -> None:
+        def progress(*_: object) -> None:
+            raise FileNotFoundError(errno.ENOENT, "no such thing", "other")
+
+        with pytest.raises(FileNotFoundError) as caught:
+            thinscope.open(ten_million, progress=progress).dump(tmp_path / "pool.xml")
+        assert caught.value.filename == "other"
+        assert names_in(tmp_path) == []
+
+    @pytest.mark.parametrize("target", [b"pool.xml", 5, None])
+    def test_what_is_no_target(self, walkthrough: bytes, target: Any) -> None:
+        with pytest.raises(TypeError, match="a target is a path or a binary file object, not"):
+            thinscope.open(walkthrough).dump(target)
+
+    def test_stdout_that_was_deleted(self, walkthrough: bytes, tmp_path: Path) -> None:
+        (tmp_path / "pool.bin").write_bytes(walkthrough)
+        program = "import thinscope; thinscope.open('pool.bin').dump('/dev/stdout')"
+        with tempfile.TemporaryFile() as deleted:
+            command = [sys.executable, "-c", program]
+            subprocess.run(command, cwd=tmp_path, stdout=deleted, check=True)
+            deleted.seek(0)
+            assert deleted.read().decode() == text_of(walkthrough)
+
     def test_a_fifo(self, walkthrough: bytes, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         read: list[str] = []
@@ -204,6 +277,49 @@ class TestTargets:
         with pytest.raises(ZeroDivisionError):
             thinscope.open(churn).dump(Failing())
 
+    @pytest.mark.parametrize("taken", [0, 10**9])
+    def test_a_file_object_that_cannot_count(self, walkthrough: bytes, taken: int) -> None:
+        class Odd(io.BytesIO):
+            def write(self, content: Any) -> int:
+                super().write(content)
+                return taken
+
+        with pytest.raises(ValueError, match=rf"write\(\) of [0-9]+ bytes took {taken}"):
+            thinscope.open(walkthrough).dump(Odd())
+
+    def test_a_file_object_that_says_nothing(self, walkthrough: bytes) -> None:
+        class Silent:
+            def __init__(self) -> None:
+                self.pieces: list[bytes] = []
+
+            def write(self, content: bytes) -> None:
+                self.pieces.append(content)
+
+        silent = Silent()
+        thinscope.open(walkthrough).dump(silent)  # type: ignore[arg-type]
+        assert b"".join(silent.pieces).decode() == text_of(walkthrough)
+
+    def test_a_pipe_that_would_have_to_wait(self, churn: bytes) -> None:
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        with (
+            os.fdopen(read, "rb"),
+            os.fdopen(write, "wb", buffering=0) as pipe,
+            pytest.raises(BlockingIOError),
+        ):
+            thinscope.open(churn).dump(pipe)
+
+    def test_the_source_as_a_file_object(self, walkthrough: bytes) -> None:
+        both = io.BytesIO(walkthrough)
+        with pytest.raises(OSError, match="it is the source"):
+            thinscope.open(both).dump(both)
+        assert both.getvalue() == walkthrough
+
+    def test_file_objects_on_both_sides(self, churn: bytes) -> None:
+        written = io.BytesIO()
+        thinscope.open(io.BytesIO(churn)).dump(written)
+        assert written.getvalue().decode() == text_of(churn)
+
     def test_text_files_are_refused(self, walkthrough: bytes) -> None:
         with pytest.raises(TypeError):
             thinscope.open(walkthrough).dump(io.StringIO())  # type: ignore[arg-type]
@@ -217,7 +333,14 @@ class TestTargets:
             "thinscope.open('pool.bin').dump(sys.stdout.buffer); print('behind')"
         )
         command = [sys.executable, "-c", program]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        )
         assert done.stdout == f"before\n{text_of(walkthrough)}behind\n"
 
 

@@ -183,6 +183,7 @@ BROKEN = {
         header(2) + struct.pack("<Q", len(GOOD)) + GOOD[8:] + b"\0" * 8,
         "a frame holds more than its blocks",
     ),
+    "a frame without blocks": (header(2) + frame() + GOOD, "a frame without blocks"),
     "a block beyond the end": (header(1) + GOOD, "block 1 of 1 blocks"),
     "a block twice": (header(2) + GOOD + GOOD, "block 1 comes twice"),
     "a block that fits nothing": (

@@ -118,6 +118,19 @@ class TestForms:
         assert sum(run.length for run in table) == 1749
 
 
+@pytest.mark.parametrize("fileno", [None, NotImplementedError, AttributeError])
+def test_file_objects_without_a_file(fileno: type[Exception] | None, walkthrough: bytes) -> None:
+    """As members of a tar archive are: what asking for the descriptor raises is their affair."""
+
+    class Member(io.BytesIO):
+        def fileno(self) -> int:
+            if fileno is None:
+                return None  # type: ignore[return-value]
+            raise fileno
+
+    assert total(thinscope.open(Member(walkthrough))) == 1749
+
+
 class TestCompressed:
     def test_gibibytes_of_zeros_in_bounded_memory(self, walkthrough: bytes) -> None:
         zeros = zstandard.compress(bytes(64 << 20)) * 64

@@ -149,7 +149,11 @@ class Pool:
     def dump(
         self,
         /,
-        target: str | PathLike[str] | Any | None,
+        target: tuple[
+            str | PathLike[str], tuple[SupportsIndex, SupportsIndex, SupportsIndex] | None
+        ]
+        | Any
+        | None,
         *,
         format: str,
         devices: SupportsGetItem[int, SupportsIndex] | None,
@@ -159,12 +163,16 @@ class Pool:
         data_block_sectors: SupportsIndex | None = None,
     ) -> None:
         """
-        Writes the pool as text to a file that exists, to a binary file object, or to stdout.
-        What the header says can be said otherwise.
+        Writes the pool as text to a new file, to a binary file object, or to stdout. What the
+        header says can be said otherwise.
         """
     def highest_block(self, /, device: SupportsIndex) -> int | None:
         """
         The highest virtual block that a device maps, or None.
+        """
+    def highest_blocks(self, /) -> dict[int, int | None]:
+        """
+        The highest virtual block that each device maps, or None, by device id.
         """
     @property
     def live_superblock(self, /) -> Superblock:

@@ -68,7 +68,7 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
     core = _core.Pool(
         opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
     )
-    return Pool(core, name, Identity.of(source))
+    return Pool(core, name, opened)
 
 
 class Pool:
@@ -78,10 +78,11 @@ class Pool:
         source: The source as messages name it: a path, or what it is (``<bytes>``).
     """
 
-    def __init__(self, core: _core.Pool, source: str, identity: Identity | None = None) -> None:
+    def __init__(self, core: _core.Pool, source: str, opened: object = None) -> None:
         """Wrap an open handle; use `thinscope.open`."""
         self._open_core: _core.Pool | None = core
-        self._identity = identity
+        self._opened = opened
+        self._identity = Identity.of(opened)
         self.source = source
 
     @property
@@ -172,6 +173,16 @@ class Pool:
         """
         return self._core.mappings(None, begin, end)
 
+    def highest_blocks(self) -> Mapping[int, int | None]:
+        """Return the highest virtual block that each device maps, in data blocks, by id.
+
+        A few reads for each device. None where nothing is mapped.
+
+        Raises:
+            CorruptMetadata: A node on the way breaks a rule of the format.
+        """
+        return self._core.highest_blocks()
+
     def recount(self, *, exclusive: bool = False) -> Recount:
         """Count all mappings, reading and checking each distinct node of the trees once.
 
@@ -201,7 +212,8 @@ class Pool:
 
         Args:
             target: A path, or a binary file object. A new file takes the path when all is
-                written; what was there is lost only then. FIFOs and devices are written to.
+                written; what was there is lost only then. What no new file can replace is written
+                in place: FIFOs, devices, files with several names.
             format: ``xml``, or ``human_readable``, where ranges have both their ends in them.
             devices: Which devices, by id; by default all.
             mappings: Whether to write the mappings, or the devices alone.
@@ -219,7 +231,7 @@ class Pool:
         from thinscope.target import Target  # noqa: PLC0415
 
         ids = None if devices is None else [self.device(who).id for who in devices]
-        with Target(target, not_to_be=self._identity) as written:
+        with Target(target, source=self._opened, opened=self._identity) as written:
             self._core.dump(
                 written,
                 format=format,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 __all__ = ["Identity", "Source", "named"]
 
@@ -44,17 +44,26 @@ class Identity:
     numbers: tuple[int, ...]
 
     @classmethod
-    def of(cls, file: object) -> Identity | None:
+    def of(cls, file: Any) -> Identity | None:  # noqa: ANN401 - anything
         """Return the identity of a path or an open file; None where there is none."""
         try:
-            if isinstance(file, (str, os.PathLike)):
-                found = os.stat(file)  # noqa: PTH116 - pathlib costs at every start
-            elif callable(fileno := getattr(file, "fileno", None)):
-                found = os.fstat(fileno())
-            else:
-                return None
-        except OSError:
+            is_path = isinstance(file, (str, os.PathLike))
+            found = os.stat(file if is_path else file.fileno())  # noqa: PTH116
+        except Exception:  # noqa: BLE001 - file objects without a file raise what they like
             return None
         if stat.S_ISBLK(found.st_mode):
             return cls(is_device=True, numbers=(found.st_rdev,))
         return cls(is_device=False, numbers=(found.st_dev, found.st_ino))
+
+    def and_what_is_below(self) -> frozenset[Identity]:
+        """Return it, and that of the file that a loop device stands for."""
+        if not self.is_device:
+            return frozenset({self})
+        [number] = self.numbers
+        folder = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
+        try:
+            with open(f"{folder}/loop/backing_file", "rb") as file:  # noqa: PTH123 - as above
+                below = Identity.of(os.fsdecode(file.read().removesuffix(b"\n")))
+        except OSError:
+            return frozenset({self})
+        return frozenset({self, below} if below else {self})

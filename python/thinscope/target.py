@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from thinscope.errors import ThinscopeError
 from thinscope.source import Identity
@@ -15,77 +16,97 @@ from thinscope.source import Identity
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Target"]
+__all__ = ["NewFile", "Target"]
+
+NewFile: TypeAlias = tuple[str, tuple[int, int, int] | None]
+"""A file to be made, with mode, owner and group of the file that it is to replace."""
 
 _STDOUT = 1
-_MODE = 0o666
-"""Of a new file, less what the process masks."""
+_PERMISSIONS = 0o777
+_LIVE_FOLDERS = ("/dev/", "/proc/")
+"""Names there stand for what is open or attached: nothing is put in their place."""
 
 
 class Target:
     """Gives the core something to write to, and a path its new file when all is written.
 
-    A context manager: it yields a path to a file that exists, a file object, or None for stdout.
-    When the block is left with an error, a path has what it had before.
+    A context manager: it yields what to write to, None for stdout. When the block is left with an
+    error, a path has what it had before, unless it had to be written in place.
     """
 
     def __init__(
-        self, target: str | os.PathLike[str] | BinaryIO, *, not_to_be: Identity | None
+        self, target: str | os.PathLike[str] | BinaryIO, *, source: object, opened: Identity | None
     ) -> None:
         """Take what the caller named.
 
         Args:
             target: A path or a binary file object.
-            not_to_be: The source.
-        """
-        self._target = target
-        self._source = not_to_be
-        self._opened: BinaryIO | None = None
-        self._new: Path | None = None
-        self._final = Path()
-
-    def __enter__(self) -> str | BinaryIO | None:
-        """Open it, or make a new file beside it.
+            source: What is read, which is not to be written.
+            opened: The identity that it had when it was opened.
 
         Raises:
-            OSError: It cannot be opened, or is the source.
+            TypeError: It is neither.
         """
-        if self._source is not None and Identity.of(self._target) == self._source:
-            name = self._target if isinstance(self._target, (str, os.PathLike)) else None
-            message = "it is the source, which is never written to"
-            raise OSError(None, message, None if name is None else os.fspath(name))
-        if not isinstance(self._target, (str, os.PathLike)):
-            return self._open_object(self._target)
-        path = Path(self._target)
-        if path.exists() and not path.is_file():
-            self._opened = path.open("wb", buffering=0)
-            return self._opened
-        self._final = path.resolve()
-        new = self._final.with_name(f".thinscope-{os.urandom(8).hex()}")
+        is_path = isinstance(target, (str, os.PathLike))
+        if not is_path and not callable(getattr(target, "write", None)):
+            kind = type(target).__name__
+            raise TypeError(f"a target is a path or a binary file object, not {kind}")
+        self._target = target
+        self._path = os.fspath(target) if isinstance(target, (str, os.PathLike)) else None
+        self._source = source
+        self._never = opened.and_what_is_below() if opened else frozenset()
+        self._in_place: BinaryIO | None = None
+        self._new: str | None = None
+        self._final = ""
+
+    def __enter__(self) -> NewFile | BinaryIO | None:
+        """Open it, or choose the name of a new file beside it.
+
+        Raises:
+            OSError: It cannot be written, or is the source.
+        """
+        if self._target is self._source or Identity.of(self._target) in self._never:
+            raise OSError(errno.EINVAL, "it is the source, which is never written to", self._path)
+        if self._path is None:
+            return self._object()
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        except OSError as error:
-            self._name(error)
-            raise
-        self._new = new
-        with os.fdopen(descriptor, "wb"):
-            if self._final.exists():
-                os.fchmod(descriptor, stat.S_IMODE(self._final.stat().st_mode))
-        return os.fspath(new)
+            there = os.stat(self._path)  # noqa: PTH116 - any path
+        except FileNotFoundError:
+            if self._path.endswith("/"):
+                raise IsADirectoryError(errno.EISDIR, "Is a directory", self._path) from None
+            there = None
+        self._final = os.path.realpath(self._path)
+        folder = os.path.dirname(self._final)  # noqa: PTH120 - realpath is text
+        if there and not self._can_be_replaced(there, folder):
+            self._in_place = open(self._path, "wb", buffering=0)  # noqa: PTH123
+            return self._in_place
+        self._new = os.path.join(folder, f".thinscope-{os.urandom(8).hex()}")  # noqa: PTH118
+        like = (there.st_mode & _PERMISSIONS, there.st_uid, there.st_gid) if there else None
+        return self._new, like
 
-    def _open_object(self, target: BinaryIO) -> BinaryIO | None:
-        """Return the object, or None where it is stdout: that is written to straight."""
-        if target is getattr(sys.stdout, "buffer", None):
-            with suppress(OSError):  # a stdout that is no file, as in a test
-                if target.fileno() == _STDOUT:
-                    target.flush()
+    def _object(self) -> BinaryIO | None:
+        """Return the file object, or None where it is stdout: that is written to straight."""
+        if self._target is getattr(sys.stdout, "buffer", None):
+            with suppress(OSError, AttributeError):  # a stdout that is no file, as in a test
+                if sys.stdout.fileno() == _STDOUT:
+                    sys.stdout.flush()
                     return None
-        return target
+        return self._target  # type: ignore[return-value] # a path does not come here
 
-    def _name(self, error: OSError) -> None:
-        """Say what the caller called it, not the new file beside it."""
-        if isinstance(self._target, (str, os.PathLike)):
-            error.filename = os.fspath(self._target)
+    def _can_be_replaced(self, there: os.stat_result, folder: str) -> bool:
+        """Whether a new file can take the place.
+
+        That is: of an ordinary file with one name that may be written, in a folder where files
+        can be made.
+        """
+        absolute = os.path.abspath(self._path or "")  # noqa: PTH100 - as it is named
+        return (
+            stat.S_ISREG(there.st_mode)
+            and there.st_nlink == 1
+            and not absolute.startswith(_LIVE_FOLDERS)
+            and os.access(self._final, os.W_OK)
+            and os.access(folder, os.W_OK | os.X_OK)
+        )
 
     def __exit__(
         self,
@@ -94,14 +115,30 @@ class Target:
         traceback: TracebackType | None,
     ) -> None:
         """Put the new file in its place, or take it away."""
+        if self._in_place is not None:
+            self._in_place.close()
+        try:
+            if self._new is not None and error is None:
+                self._put_in_place(self._new)
+        except OSError as failure:
+            raise OSError(failure.errno, failure.strerror, self._path) from failure
+        finally:
+            if self._new is not None:
+                with suppress(FileNotFoundError):
+                    os.unlink(self._new)  # noqa: PTH108 - as above
         if isinstance(error, OSError) and not isinstance(error, ThinscopeError):
             self._name(error)
-        if self._opened is not None:
-            self._opened.close()
-        if self._new is None:
-            return
+
+    def _put_in_place(self, new: str) -> None:
         try:
-            if error is None:
-                self._new.replace(self._final)
-        finally:
-            self._new.unlink(missing_ok=True)
+            os.replace(new, self._final)  # noqa: PTH105 - as above
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            shutil.copyfile(new, self._final)  # something is mounted on it
+
+    def _name(self, error: OSError) -> None:
+        """Say what the caller called it, not the new file beside it."""
+        is_nameless = error.filename is None and (self._in_place or self._new)
+        if is_nameless or error.filename == self._new:
+            error.filename = self._path

@@ -55,6 +55,7 @@ class Run(Protocol):
 def environment(**more: str) -> dict[str, str]:
     """Return an environment that says nothing of terminals, but for what is given."""
     silent = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "THINSCOPE_TRACEBACK"}
+    silent.add("PYTHONUNBUFFERED")  # a way of the machine, which hides what is not flushed
     return {k: v for k, v in os.environ.items() if k not in silent} | {"LC_ALL": "C.UTF-8"} | more
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import resource
 import signal
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import COMMAND, environment
 
@@ -94,3 +97,62 @@ def test_a_full_file_system(ten_million: Path) -> None:
     )
     assert done.returncode == PEER_FAILED
     assert done.stderr == b"thinscope: /dev/full: no space left on device\n"
+
+
+def test_an_interrupt_while_nobody_reads_the_fifo(ten_million: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    # Open on both sides, so that the command's own open does not wait.
+    descriptor = os.open(tmp_path / "pipe", os.O_RDWR)
+    command = [*COMMAND, "thin_dump", ten_million, "-o", tmp_path / "pipe"]
+    process = subprocess.Popen(command, env=environment())
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == INTERRUPTED
+    os.close(descriptor)
+
+
+def test_a_fifo_whose_reader_goes_away_is_told(ten_million: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    command = [*COMMAND, "thin_dump", ten_million, "-o", tmp_path / "pipe"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment())
+    with (tmp_path / "pipe").open("rb") as pipe:
+        pipe.read(1)
+    _, told = process.communicate(timeout=10)
+    assert told.endswith(b"/pipe: broken pipe\n")
+    assert process.returncode == PEER_FAILED
+
+
+@pytest.mark.parametrize("tool", ["thin_dump", "thin_ls"])
+def test_a_terminal_shows_nothing_else(tool: str, ten_million: Path) -> None:
+    """No progress bar among the lines, however long it takes."""
+    near, far = pty.openpty()
+    columns = [] if tool == "thin_dump" else ["-o", "DEV,EXCLUSIVE"]
+    process = subprocess.Popen(
+        [*COMMAND, tool, *columns, ten_million],
+        stdout=far,
+        stderr=far,
+        env=environment(TERM="xterm"),
+    )
+    os.close(far)
+    shown, piece = b"", b"begin"
+    while piece:
+        time.sleep(0.005 if len(shown) < 1 << 20 else 0)
+        try:
+            piece = os.read(near, 1 << 16)
+        except OSError:  # what Linux says at the end of a terminal
+            piece = b""
+        shown = shown[-(1 << 20) :] + piece
+        assert tool == "thin_ls" or b"\x1b" not in piece
+    os.close(near)
+    assert process.wait(5) == 0
+    assert shown.endswith((b"</superblock>", b" 10000000 \r\n", b"GiB \r\n", b"MiB \r\n"))
+
+
+def test_the_highest_block_that_there_can_be(testkit: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.bin"
+    subprocess.run([testkit, "hostile", "mapping-key-all-ones", "-o", path], check=True)
+    columns = "HIGHEST_BLOCK,HIGHEST_MAPPED,HIGHEST_BYTE"
+    command = [*COMMAND, "thin_ls", "--no-headers", "-o", columns, path]
+    done = subprocess.run(command, capture_output=True, env=environment(), check=True, text=True)
+    last = 2**64 - 1
+    assert f"{last} {(2**80 >> 60) - 1}EiB {2**80 - 1} \n" in done.stdout

@@ -172,6 +172,7 @@ def write_odd_files(folder: Path) -> None:
     xml = (
         b'<superblock uuid="" time="0" transaction="0" data_block_size="128" nr_data_blocks="0">\n'
     )
+    (folder / "loop").symlink_to("loop")
     (folder / "empty").touch()
     (folder / "short").write_bytes(noise[:1000])
     (folder / "noise-4k").write_bytes(noise[:4096])

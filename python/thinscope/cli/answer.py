@@ -8,7 +8,7 @@ import thinscope
 from thinscope.cli.failure import ExitCode
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
-from thinscope.cli.streams import tell
+from thinscope.cli.streams import tell_may_be_stale
 from thinscope.errors import SourceChanged
 from thinscope.report.render import render
 
@@ -23,11 +23,6 @@ __all__ = ["answer", "write"]
 
 _REPETITIONS = 3
 """How often a pool that changed while it was read is read again, from its new state."""
-
-_STALE = (
-    "note: the device could not be read around the page cache, "
-    "so this may be older than what the kernel wrote"
-)
 
 
 def answer(request: Request, build: Callable[[Pool, str], Report]) -> ExitCode:
@@ -82,5 +77,5 @@ def write(
     """
     output.write(render(report, format_, output.page), before=progress.close)
     if may_be_stale:
-        tell(_STALE)
+        tell_may_be_stale()
     return ExitCode.NEEDS_ATTENTION if report.needs_attention else ExitCode.ANSWERED

@@ -23,10 +23,10 @@ class ProgressBar:
     It is called with the phase, steps done, and steps in all (0: not known).
     """
 
-    def __init__(self) -> None:
-        """Start the clock."""
+    def __init__(self, *, is_wanted: bool = True) -> None:
+        """Start the clock; nothing is shown where it is not wanted."""
         self._begin = time.monotonic()
-        self._is_wanted = sys.stderr is not None and sys.stderr.isatty()
+        self._is_wanted = is_wanted and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 

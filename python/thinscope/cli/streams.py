@@ -9,7 +9,7 @@ from typing import TextIO
 
 from thinscope.report.printable import printable
 
-__all__ = ["drop", "flush", "tell"]
+__all__ = ["drop", "flush", "tell", "tell_may_be_stale"]
 
 
 def tell(message: str, hint: str | None = None) -> None:
@@ -21,6 +21,14 @@ def tell(message: str, hint: str | None = None) -> None:
         with suppress(OSError):
             sys.stderr.write(text)
         flush(sys.stderr)
+
+
+def tell_may_be_stale() -> None:
+    """Tell that what was read may be old."""
+    tell(
+        "note: the device could not be read around the page cache, "
+        "so this may be older than what the kernel wrote"
+    )
 
 
 def flush(stream: TextIO | None) -> None:

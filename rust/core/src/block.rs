@@ -29,7 +29,7 @@ impl RawBlock {
     }
 }
 
-/// Reads a block of a source, which need not hold a pool; unpacks gzip and zstd.
+/// Reads a block of a source, which need not hold a pool; unpacks what is packed.
 ///
 /// # Errors
 ///

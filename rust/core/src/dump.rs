@@ -37,6 +37,9 @@ const SHARE: usize = 8192;
 /// Shares that are formatted before any is handed over: at most 6 MiB of text.
 const GROUP: usize = 8;
 
+/// Bytes that are handed over at a time where only devices are written.
+const MAX_TEXT: usize = 1 << 20;
+
 /// How a dump is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -131,6 +134,9 @@ impl Dump<'_> {
             for device in self.devices {
                 markup.device_begin(&mut text, device);
                 markup.device_end(&mut text);
+                if text.0.len() > MAX_TEXT {
+                    take(mem::take(&mut text.0))?;
+                }
             }
         }
         markup.end(&mut text);

@@ -18,7 +18,7 @@ use crate::source::BlockSource;
 use crate::source::identify::{first_block, identify, unpacked};
 use crate::space_map::ReferenceCounts;
 use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
-use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock};
+use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock, widen};
 use crate::watch::Watch;
 
 /// Blocks of a space: the data device, or the metadata device.
@@ -60,7 +60,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Opens any source; unpacks gzip and zstd.
+    /// Opens any source; unpacks what is packed.
     ///
     /// # Errors
     ///
@@ -248,6 +248,22 @@ impl Pool {
         let root = self.device(id, watch)?.root;
         let last = self.unchanged(btree::last_key(&self.reader, Tree::Mapping, root))?;
         Ok(last.map(VirtualBlock::new))
+    }
+
+    /// The same for all devices, by ascending id.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn highest_blocks(&self, watch: &Watch) -> Result<Vec<(DeviceId, Option<VirtualBlock>)>> {
+        let devices = self.devices(watch)?;
+        watch.begin("reading the ends of devices", widen(devices.len()));
+        let highest = devices.iter().map(|device| {
+            watch.advance(1)?;
+            let last = btree::last_key(&self.reader, Tree::Mapping, device.root)?;
+            Ok((device.id, last.map(VirtualBlock::new)))
+        });
+        self.unchanged(highest.collect())
     }
 
     /// Counts all mappings by reading each distinct node once; for what is exclusive, some leaves

@@ -156,6 +156,13 @@ impl Pool {
         Ok(highest.map(VirtualBlock::get))
     }
 
+    /// The highest virtual block that each device maps, or None, by device id.
+    fn highest_blocks(&self, py: Python<'_>) -> PyResult<BTreeMap<u32, Option<u64>>> {
+        let highest = self.handle.ask(py, CorePool::highest_blocks)?;
+        let by_id = highest.into_iter().map(|(id, block)| (id.get(), block.map(VirtualBlock::get)));
+        Ok(by_id.collect())
+    }
+
     /// Counts all mappings by reading each distinct node once: blocks mapped by device id, of
     /// those the exclusive ones or None, distinct data blocks reached, distinct nodes.
     fn recount(
@@ -171,8 +178,8 @@ impl Pool {
         Ok((by_id(mapped_blocks), exclusive_blocks.map(by_id), reached_blocks, nodes))
     }
 
-    /// Writes the pool as text to a file that exists, to a binary file object, or to stdout.
-    /// What the header says can be said otherwise.
+    /// Writes the pool as text to a new file, to a binary file object, or to stdout. What the
+    /// header says can be said otherwise.
     #[pyo3(signature = (target, *, format, devices, with_mappings, transaction_id=None,
                         data_blocks=None, data_block_sectors=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
@@ -199,11 +206,7 @@ impl Pool {
             data_block_sectors: data_block_sectors.unwrap_or(own.data_block_sectors),
             ..own
         };
-        let mut output = match target {
-            Some(Target::Path(path)) => Output::path(path)?,
-            Some(Target::File(object)) => Output::Object(object),
-            None => Output::stdout()?,
-        };
+        let mut output = Output::open(target)?;
         let devices = devices.map(|ids| ids.into_iter().map(DeviceId::new).collect());
         let Handle { pool, conductor } = &*self.handle;
         conductor.conduct_to(py, &mut output, |watch, write| {

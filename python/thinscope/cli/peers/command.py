@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from thinscope.cli.failure import ExitCode, Failure, OutputClosed, told
 from thinscope.cli.group import PEERS
 from thinscope.cli.peers.words import Misuse, Option, read_words
 from thinscope.cli.streams import drop, flush, tell
-from thinscope.errors import ThinscopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,15 @@ class _PeerCommand(click.Command):
         try:
             _check_engine(ctx.params.get("io_engine"))
             super().invoke(ctx)
-        except (OutputClosed, BrokenPipeError):
-            drop(sys.stdout)
-            return ExitCode.PEER_FAILED
-        except (Failure, ThinscopeError, OSError) as error:
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            if os.environ.get("THINSCOPE_TRACEBACK"):
+                raise
+            is_closed = isinstance(error, (OutputClosed, BrokenPipeError))
+            if is_closed and not ctx.params.get("output"):
+                drop(sys.stdout)
+                return ExitCode.PEER_FAILED
             flush(sys.stdout)
             if not ctx.params.get("quiet"):
                 failure = told(error)

@@ -11,6 +11,7 @@ from thinscope.cli.failure import Failure
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
+from thinscope.cli.streams import tell_may_be_stale
 
 __all__ = ["command"]
 
@@ -90,6 +91,7 @@ def command(  # noqa: PLR0913 - the options of thin_dump
     dev_id: tuple[int, ...],
     skip_mappings: bool,
     output: str | None,
+    quiet: bool,
     data_block_size: int | None,
     nr_data_blocks: int | None,
     transaction_id: int | None,
@@ -105,8 +107,9 @@ def command(  # noqa: PLR0913 - the options of thin_dump
         raise Failure("--repair is not there yet", hint)
     if output is None and sys.stdout is None:
         raise Failure("stdout is closed")
+    is_shown = output is None and sys.stdout.isatty()
     with (
-        ProgressBar() as progress,
+        ProgressBar(is_wanted=not (quiet or is_shown)) as progress,
         thinscope.open(
             source, metadata_snapshot=metadata_snap is not None, progress=progress
         ) as pool,
@@ -130,3 +133,5 @@ def command(  # noqa: PLR0913 - the options of thin_dump
             mappings=not skip_mappings,
             **header,
         )
+        if pool.may_be_stale and not quiet:
+            tell_may_be_stale()

@@ -12,6 +12,7 @@ from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import HIDDEN, Option
 from thinscope.cli.progress import ProgressBar
+from thinscope.cli.streams import tell_may_be_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,6 +102,8 @@ def command(
         rows = [[_cell(column, figures) for column in format] for figures in _figures(pool, format)]
         names = [] if no_headers else [list(format)]
         output.write(_lines([*names, *rows]), before=progress.close)
+        if pool.may_be_stale:
+            tell_may_be_stale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def _figures(pool: Pool, columns: Sequence[str]) -> Iterator[_Figures]:
     if words & set(_AMOUNTS):
         recount = pool.recount(exclusive=bool(words & {"EXCLUSIVE", "SHARED"}))
         mapped, exclusive = recount.mapped_blocks, recount.exclusive_blocks or {}
+    highest = pool.highest_blocks() if "HIGHEST" in words else {}
     for device in pool.devices.values():
         yield _Figures(
             device=device,
@@ -129,7 +133,7 @@ def _figures(pool: Pool, columns: Sequence[str]) -> Iterator[_Figures]:
             mapped=mapped.get(device.id, 0),
             exclusive=exclusive.get(device.id, 0),
             # thin_ls says 0 where nothing is mapped.
-            highest=(device.highest_block or 0) if "HIGHEST" in words else 0,
+            highest=highest.get(device.id) or 0,
         )
 
 
@@ -169,9 +173,9 @@ def _cell(column: str, figures: _Figures) -> str:
 
 def _pretty(size: int) -> str:
     """Return a size with a unit in which it is at most 8192."""
-    unit = max(0, (size.bit_length() - 1) // 10 - 1)
+    unit = min(max(0, (size.bit_length() - 1) // 10 - 1), len(_SUFFIXES) - 1)
     shown = size >> 10 * unit
-    if shown > _MOST_SHOWN:
+    if shown > _MOST_SHOWN and unit + 1 < len(_SUFFIXES):
         shown = (shown + 512) // 1024
         unit += 1
     return f"{shown}{_SUFFIXES[unit]}"

@@ -6,7 +6,6 @@ takes one only behind ``=``, none may be given twice unless it says so, none may
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDDEN", "Misuse", "Option", "Unsigned", "read_words"]
 
+
+_ALIKE = 0.7
+"""From there on a word is taken for a slip of another."""
 
 _MOST_DIGITS = 20
 """Of a number of 64 bits: longer ones are not even converted."""
@@ -125,6 +127,7 @@ def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | Non
     rest = iter(words)
     for word in rest:
         if word in ("-h", "--help"):
+            reading.convert()
             return None
         if word == "--":
             for positional in rest:
@@ -133,6 +136,7 @@ def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | Non
             reading.take_long(word, rest)
         elif word.startswith("-") and word != "-":
             if reading.take_short(word, rest) == "h":
+                reading.convert()
                 return None
         else:
             reading.take_positional(word)
@@ -151,9 +155,9 @@ class _Reading:
         self._unconverted: tuple[Option, str] | None = None
 
     def take_positional(self, word: str) -> None:
-        self._convert()
         for argument in self._arguments:
             if str(argument.name) not in self._given:
+                self.convert()
                 self._given[str(argument.name)] = [word]
                 return
         raise Misuse(f"unexpected argument '{word}' found", self._usage())
@@ -186,7 +190,7 @@ class _Reading:
 
     def finish(self) -> dict[str, Any]:
         """Return the values of all parameters."""
-        self._convert()
+        self.convert()
         if "version" in self._given:
             message = "cannot be used with one or more of the other specified arguments"
             raise Misuse(f"the argument '--version' {message}", self._usage())
@@ -199,22 +203,26 @@ class _Reading:
         return values
 
     def _add(self, option: Option, value: str | None, rest: Iterator[str]) -> None:
-        self._convert()
-        given = self._given.setdefault(str(option.name), [])
+        self.convert()
+        given = self._given.get(str(option.name), [])
         is_bare = value is None and (option.is_flag or option.if_bare is not None)
         if is_bare:
             given.append(option.is_flag or option.if_bare)
         else:
             word = self._next_value(option, rest) if value is None else value
-            if not word and option.choices:
+            is_again = given and not option.multiple
+            if not word and option.choices and not is_again:
                 raise _lacks_value(option)
             self._unconverted = option, word
             given.append(word)
+        self._given[str(option.name)] = given
         if len(given) > 1 and not option.multiple:
             message = f"the argument '{option.usage}' cannot be used multiple times"
             raise Misuse(message, self._usage())
+        if value is not None:
+            self.convert()
 
-    def _convert(self) -> None:
+    def convert(self) -> None:
         """Convert the value of the option that came last: what is wrong with it is told only now."""
         if self._unconverted is None:
             return
@@ -277,9 +285,11 @@ class _Reading:
     def _unexpected(self, word: str) -> Misuse:
         message = f"unexpected argument '{word}' found"
         known = [known for known in (*self._by_word, "--help") if known.startswith("--")]
-        if word.startswith("--") and (similar := get_close_matches(word, known, n=1, cutoff=0.8)):
-            tip = f"\n\n  tip: a similar argument exists: '{similar[0]}'"
-            return Misuse(message + tip, self._usage_so_far(self._by_word.get(similar[0])))
+        likeness = {each: _likeness(word[2:], each[2:]) for each in known}
+        similar = max(known, key=lambda each: likeness[each])
+        if word.startswith("--") and likeness[similar] > _ALIKE:
+            tip = f"\n\n  tip: a similar argument exists: '{similar}'"
+            return Misuse(message + tip, self._usage_so_far(self._by_word.get(similar)))
         tip = f"\n\n  tip: to pass '{word}' as a value, use '-- {word}'" if self._arguments else ""
         usage = self._usage_so_far() if word.startswith("--") else self._usage()
         return Misuse(message + tip, usage)
@@ -303,3 +313,22 @@ class _Reading:
 def _lacks_value(option: Option) -> Misuse:
     message = f"a value is required for '{option.usage}' but none was supplied"
     return Misuse(message + option.choices)
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return how alike two words are, from 0 to 1, by Jaro's measure."""
+    reach = max(0, max(len(one), len(other)) // 2 - 1)
+    taken = [False] * len(other)
+    matches = []
+    for at, letter in enumerate(one):
+        for place in range(max(0, at - reach), min(len(other), at + reach + 1)):
+            if not taken[place] and other[place] == letter:
+                taken[place] = True
+                matches.append(letter)
+                break
+    if not matches:
+        return 0.0
+    in_other = [letter for letter, is_taken in zip(other, taken, strict=True) if is_taken]
+    swapped = sum(a != b for a, b in zip(matches, in_other, strict=True)) / 2
+    count = len(matches)
+    return (count / len(one) + count / len(other) + (count - swapped) / count) / 3

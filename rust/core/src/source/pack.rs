@@ -64,6 +64,9 @@ struct Blocks<'a> {
 impl Blocks<'_> {
     fn take_frame(&mut self, frame: &mut impl Read) -> io::Result<()> {
         let mut frame = io::BufReader::new(frame);
+        if frame.fill_buf()?.is_empty() {
+            return Err(invalid("a frame without blocks"));
+        }
         while !frame.fill_buf()?.is_empty() {
             self.watch.advance(0).map_err(io::Error::other)?;
             let block = read_number(&mut frame)?;
