@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::raw::Page;
-use crate::source::BlockSource;
-use crate::source::identify::{first_block, unpacked};
+use crate::source::identify::first_block;
+use crate::source::{BlockSource, unpacked};
 use crate::units::{BLOCK_BYTES, index_u64};
 use crate::watch::Watch;
 

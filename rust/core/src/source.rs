@@ -16,7 +16,8 @@ use std::io;
 pub use callback::{CallbackSource, ReadRequest};
 pub use file::{FileSource, Sharing};
 pub use memory::MemorySource;
-pub use unpack::{MAX_UNPACKED_BYTES, unpack};
+pub use spool::MAX_UNPACKED_BYTES;
+pub(crate) use unpack::unpacked;
 
 /// Bytes at any offset, from any thread.
 pub trait BlockSource: Debug + Send + Sync {

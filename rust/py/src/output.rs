@@ -135,7 +135,9 @@ fn new_file(path: &Path, like: Option<(u32, u32, u32)>) -> io::Result<File> {
 /// Python chooses `BrokenPipeError` and so on by the number.
 fn exception(error: &io::Error, path: Option<&PathBuf>) -> PyErr {
     match (error.raw_os_error(), path) {
-        (Some(number), Some(path)) => PyOSError::new_err((number, reason(error), path.clone().into_os_string())),
+        (Some(number), Some(path)) => {
+            PyOSError::new_err((number, reason(error), path.clone().into_os_string()))
+        }
         (Some(number), None) => PyOSError::new_err((number, reason(error))),
         (None, _) => PyOSError::new_err(reason(error)),
     }

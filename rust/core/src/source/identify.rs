@@ -1,26 +1,11 @@
-//! What a source is, by its first block: packed, or something else than thin metadata.
+//! What a source is, by its first block, that is not thin metadata.
 
-use std::sync::Arc;
-
-use super::{BlockSource, pack, unpack};
+use super::BlockSource;
 use crate::checksum::BlockKind;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::raw::Page;
-use crate::superblock::claims_to_be_thin;
 use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u64};
-use crate::watch::Watch;
-
-/// How a source is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// What `thin_metadata_pack` writes.
-    Pack,
-}
 
 /// A mark at a fixed place of the first block.
 struct Mark(usize, &'static [u8], Identity);
@@ -59,36 +44,6 @@ pub fn identify(page: &Page, length: u64) -> Identity {
         Some(BlockKind::EraSuperblock) => Identity::EraMetadata,
         _ if page.is_zero() => Identity::Zeros,
         _ => Identity::Unknown,
-    }
-}
-
-/// How a source with this first block is compressed, if it is.
-fn compression(page: &Page) -> Option<Compression> {
-    match page.bytes() {
-        bytes if bytes.starts_with(&pack::MAGIC.to_le_bytes()) => Some(Compression::Pack),
-        [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
-        _ => None,
-    }
-}
-
-/// What a source with this first block unpacks to, if it is packed.
-///
-/// # Errors
-///
-/// As [`unpack`].
-pub(crate) fn unpacked(
-    source: &Arc<dyn BlockSource>,
-    first: &Page,
-    watch: &Watch,
-) -> Result<Option<Arc<dyn BlockSource>>> {
-    // Asked first: the checksum that begins a superblock can look like any packed file.
-    if claims_to_be_thin(first) {
-        return Ok(None);
-    }
-    match compression(first) {
-        Some(compression) => Ok(Some(Arc::new(unpack(Arc::clone(source), compression, watch)?))),
-        None => Ok(None),
     }
 }
 

@@ -11,8 +11,7 @@ use flate2::bufread::ZlibDecoder;
 use zerocopy::FromBytes;
 use zerocopy::little_endian::U64;
 
-use super::spool::{Spool, SpooledSource};
-use super::unpack::check_size;
+use super::spool::{Spool, SpooledSource, check_size};
 use crate::checksum::BlockKind;
 use crate::raw::Page;
 use crate::units::{BLOCK_BYTES, index_u64, widen};

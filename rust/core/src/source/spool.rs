@@ -9,12 +9,15 @@ use super::BlockSource;
 use crate::raw::Page;
 use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u32, index_u64, widen};
 
+/// Most bytes that an archive may unpack to: no metadata device needs more than 15.875 GiB.
+pub const MAX_UNPACKED_BYTES: u64 = 16 << 30;
+
 /// Most non-zero blocks kept in memory: 64 MiB. More go to a file.
 const MAX_BLOCKS_IN_MEMORY: usize = (64 << 20) / BLOCK_SIZE;
 
 /// The non-zero blocks of something unpacked.
 #[derive(Debug)]
-pub struct SpooledSource {
+pub(super) struct SpooledSource {
     length: u64,
     blocks: Blocks,
 }
@@ -25,6 +28,15 @@ enum Blocks {
     Memory(Vec<(u64, u32)>, Vec<Page>),
     /// A sparse file without a name, of the source's length.
     File(File),
+}
+
+/// Why something that unpacks to so many bytes is not unpacked, if it is too large.
+pub(super) fn check_size(length: u64) -> io::Result<()> {
+    if length <= MAX_UNPACKED_BYTES {
+        return Ok(());
+    }
+    let limit = format!("it holds more than {} GiB", MAX_UNPACKED_BYTES >> 30);
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, limit))
 }
 
 /// Takes blocks in, in any order.

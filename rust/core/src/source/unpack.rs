@@ -1,32 +1,66 @@
-//! What a packed source unpacks to: gzip and zstd streams here, pack files in [`pack`].
+//! Which sources are packed, and what they unpack to: gzip and zstd streams here, pack files in
+//! [`pack`].
 
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use zerocopy::IntoBytes;
 
-use super::BlockSource;
-use super::identify::Compression;
-use super::pack;
-use super::spool::{Spool, SpooledSource};
+use super::spool::{Spool, SpooledSource, check_size};
+use super::{BlockSource, pack};
 use crate::error::{Error, Result};
 use crate::raw::Page;
+use crate::superblock::claims_to_be_thin;
 use crate::units::{BLOCK_SIZE, index_u64, widen};
 use crate::watch::Watch;
-
-/// Most bytes that an archive may unpack to: no metadata device needs more than 15.875 GiB.
-pub const MAX_UNPACKED_BYTES: u64 = 16 << 30;
 
 /// How much of the archive is read at a time.
 const CHUNK_PAGES: usize = 64;
 
-/// Unpacks a whole source.
+/// How a source is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// What `thin_metadata_pack` writes.
+    Pack,
+}
+
+/// How a source with this first block is compressed, if it is.
+fn compression(page: &Page) -> Option<Compression> {
+    match page.bytes() {
+        bytes if bytes.starts_with(&pack::MAGIC.to_le_bytes()) => Some(Compression::Pack),
+        [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+/// What a source with this first block unpacks to, if it is packed.
 ///
 /// # Errors
 ///
-/// [`Error::Unpack`] where the archive is broken, or larger than [`MAX_UNPACKED_BYTES`];
-/// [`Error::Cancelled`].
-pub fn unpack(
+/// [`Error::Unpack`] where the archive is broken, or larger than
+/// [`MAX_UNPACKED_BYTES`](super::MAX_UNPACKED_BYTES); [`Error::Cancelled`].
+pub(crate) fn unpacked(
+    source: &Arc<dyn BlockSource>,
+    first: &Page,
+    watch: &Watch,
+) -> Result<Option<Arc<dyn BlockSource>>> {
+    // Asked first: the checksum that begins a superblock can look like any packed file.
+    if claims_to_be_thin(first) {
+        return Ok(None);
+    }
+    match compression(first) {
+        Some(compression) => Ok(Some(Arc::new(unpack(Arc::clone(source), compression, watch)?))),
+        None => Ok(None),
+    }
+}
+
+/// Unpacks a whole source.
+fn unpack(
     source: Arc<dyn BlockSource>,
     compression: Compression,
     watch: &Watch,
@@ -43,15 +77,6 @@ pub fn unpack(
     // What a cancelled read made of the archive is no fault of it.
     watch.advance(0)?;
     spooled.map_err(Error::Unpack)
-}
-
-/// Why something that unpacks to so many bytes is not unpacked, if it is too large.
-pub(super) fn check_size(length: u64) -> io::Result<()> {
-    if length <= MAX_UNPACKED_BYTES {
-        return Ok(());
-    }
-    let limit = format!("it holds more than {} GiB", MAX_UNPACKED_BYTES >> 30);
-    Err(io::Error::new(io::ErrorKind::FileTooLarge, limit))
 }
 
 fn spool(mut unpacked: impl Read, watch: &Watch) -> io::Result<SpooledSource> {
