@@ -63,6 +63,19 @@ def test_holds_every_mapping_of_every_device(image: bytes) -> None:
     assert mappings_of(text_of(image)) == expected
 
 
+def test_a_run_that_is_longer_than_any_window(testkit: str, tmp_path: Path) -> None:
+    """Two thousand leaves and more, which are one run."""
+    path = tmp_path / "pool.bin"
+    shape = ["one-device", "--mappings", "600000", "--run", "1000000000", "--time", "1"]
+    subprocess.run([testkit, "build", *shape, "-o", path], check=True, capture_output=True)
+    [run] = thinscope.open(path).mappings()
+    lines = text_of(path).splitlines()
+    assert [line for line in lines if "mapping" in line and "device" not in line] == [
+        f'    <range_mapping origin_begin="{run.virtual_begin}" data_begin="{run.data_begin}"'
+        f' length="600000" time="{run.time}"/>'
+    ]
+
+
 def test_the_header_can_say_something_else(walkthrough: bytes) -> None:
     xml = text_of(
         walkthrough, mappings=False, transaction_id=7, data_blocks=8, data_block_sectors=256

@@ -40,6 +40,9 @@ const GROUP: usize = 8;
 /// Bytes that are handed over at a time where only devices are written.
 const MAX_TEXT: usize = 1 << 20;
 
+/// Takes the text, piece by piece.
+pub type Take<'a> = dyn FnMut(Vec<u8>) -> Result<()> + Send + 'a;
+
 /// How a dump is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -102,11 +105,7 @@ impl Dump<'_> {
     ///
     /// A read that fails, the first rule that is broken, what `take` returns, or
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(crate) fn hand_over(
-        &self,
-        leaves: &LeafReader<'_>,
-        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn hand_over(&self, leaves: &LeafReader<'_>, take: &mut Take<'_>) -> Result<()> {
         match self.format {
             Format::Xml => self.hand_over_as(&Xml, leaves, take),
             Format::HumanReadable => self.hand_over_as(&HumanReadable, leaves, take),
@@ -117,7 +116,7 @@ impl Dump<'_> {
         &self,
         markup: &impl Markup,
         leaves: &LeafReader<'_>,
-        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut Take<'_>,
     ) -> Result<()> {
         let mut text = Text::default();
         markup.begin(&mut text, &self.header);
@@ -163,34 +162,52 @@ struct Formatter<'a, M> {
 }
 
 impl<M: Markup> Formatter<'_, M> {
-    fn hand_over(
-        &self,
-        script: &mut Script<'_>,
-        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
-    ) -> Result<()> {
+    fn hand_over(&self, script: &mut Script<'_>, take: &mut Take<'_>) -> Result<()> {
         let mut pending = None;
-        loop {
-            let window = next_window(script);
-            if window.is_empty() {
-                return Ok(());
-            }
-            let pieces = self.stitch(window, &mut pending)?;
-            for group in shares(&pieces).chunks(GROUP) {
-                self.leaves.watch.advance(0)?;
-                for text in self.format(group) {
-                    take(text.0)?;
-                }
-            }
+        let mut next = self.stitch(next_window(script), &mut pending)?;
+        while let Some(pieces) = next.take() {
+            // One window is read while the one before is written.
+            let (stitched, written) = self.join(
+                || self.stitch(next_window(script), &mut pending),
+                || self.write(&pieces, take),
+            );
+            written?;
+            next = stitched?;
+        }
+        Ok(())
+    }
+
+    fn join<A: Send, B: Send>(
+        &self,
+        one: impl FnOnce() -> A + Send,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        match self.threads {
+            Some(threads) => threads.join(one, other),
+            None => (one(), other()),
         }
     }
 
+    fn write(&self, pieces: &[Piece<'_>], take: &mut Take<'_>) -> Result<()> {
+        for group in shares(pieces).chunks(GROUP) {
+            self.leaves.watch.advance(0)?;
+            for text in self.format(group) {
+                take(text.0)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the leaves of a window, and joins runs that go on from one leaf to the next. A run
-    /// that may go on in the next window is left pending.
+    /// that may go on in the next window is left pending: there may be no piece. None at the end.
     fn stitch<'s>(
         &self,
         window: Vec<Step<'s>>,
         pending: &mut Option<Run>,
-    ) -> Result<Vec<Piece<'s>>> {
+    ) -> Result<Option<Vec<Piece<'s>>>> {
+        if window.is_empty() {
+            return Ok(None);
+        }
         let leaf = |step: &Step<'_>| match step {
             Step::Leaf(leaf) => Some(*leaf),
             _ => None,
@@ -219,7 +236,7 @@ impl<M: Markup> Formatter<'_, M> {
                 pieces.push(Piece { before: pending.replace(last), step, runs });
             }
         }
-        Ok(pieces)
+        Ok(Some(pieces))
     }
 
     fn format(&self, shares: &[&[Piece<'_>]]) -> Vec<Text> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::btree::{self, KeyRange, Tree};
 use crate::devices::{Device, read_devices};
-use crate::dump::{Dump, Format, Header};
+use crate::dump::{Dump, Format, Header, Take};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, LeafReader};
 use crate::mappings::{self, MappingStream, Run};
@@ -297,7 +297,7 @@ impl Pool {
         mut only: Option<Vec<DeviceId>>,
         with_mappings: bool,
         watch: &Watch,
-        take: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+        take: &mut Take<'_>,
     ) -> Result<()> {
         let all = self.devices(watch)?;
         let chosen: Vec<Device>;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never, select};
 use pyo3::prelude::*;
+use thinscope_core::dump::Take;
 use thinscope_core::source::ReadRequest;
 use thinscope_core::watch::Watch;
 use thinscope_core::{Error, Result};
@@ -61,7 +62,7 @@ impl Conductor {
         &self,
         py: Python<'_>,
         output: &mut Output,
-        job: impl FnOnce(&Watch, &mut dyn FnMut(Vec<u8>) -> Result<()>) -> Result<T> + Send,
+        job: impl FnOnce(&Watch, &mut Take<'_>) -> Result<T> + Send,
     ) -> PyResult<T> {
         let watch = Watch::new();
         let mut raised = None;
