@@ -10,15 +10,20 @@ import struct
 import subprocess
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import zstandard
 
 import thinscope
 from tests.conftest import capture_path
-from tests.oracle.reader import checksum
+from tests.oracle.reader import Image, Role, checksum
 from thinscope import errors, layout
 from thinscope.block import Block, Entry, Field, Finding
+from thinscope.block.kinds import KINDS, VALUE_KINDS
+from thinscope.report.block import Block as Report
+from thinscope.report.block import Row
+from thinscope.report.render.block_words import hex_lines, sentences, tables
 
 BLOCK = 4096
 SALTS = {
@@ -64,6 +69,17 @@ def second(data: bytes, number: int = 1, blocks: int = 200) -> Block:
 
 def places(block: Block) -> list[tuple[str, int]]:
     return [(finding.field, finding.offset) for finding in block.findings]
+
+
+def expected(block: Block) -> list[str]:
+    return [finding.expected for finding in block.findings]
+
+
+def changed(data: bytes, kind: str, offset: int, size: int, value: int) -> bytes:
+    """The block with another field, and the checksum right."""
+    changed = bytearray(data[:BLOCK])
+    changed[offset : offset + size] = value.to_bytes(size, "little")
+    return sealed(bytes(changed), kind)
 
 
 def values(block: Block) -> dict[str, int | bytes]:
@@ -120,9 +136,11 @@ class TestSources:
         image = walkthrough + walkthrough[:300]
         block = thinscope.read_block(image, 4096)
         assert (block.kind, block.data, block.is_decoded) == (None, walkthrough[:300], False)
-        assert block.findings == (Finding("size", 0, "4096 bytes", "300, where the source ends"),)
+        assert block.findings == (
+            Finding("size", 0, "4096 bytes", "300 bytes, where the source ends"),
+        )
         zeros = thinscope.read_block(walkthrough + b"\0", 4096)
-        assert places(zeros) == [("size", 0)]
+        assert zeros.findings[0].found == "1 byte, where the source ends"
 
     def test_other_errors(self, tmp_path: Path, walkthrough: bytes) -> None:
         with pytest.raises(FileNotFoundError):
@@ -133,10 +151,20 @@ class TestSources:
             thinscope.read_block(gzip.compress(walkthrough)[:-100], 0)
         with pytest.raises(TypeError, match="a source is"):
             thinscope.read_block(7, 0)  # type: ignore[arg-type]
-        with pytest.raises(TypeError):
-            thinscope.read_block(walkthrough, "0")  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="a kind of block is one of"):
-            thinscope.read_block(walkthrough, 0, kind="what")  # type: ignore[arg-type]
+        for number in ("0", 1.0, None):
+            with pytest.raises(TypeError, match="a block number is an integer, not "):
+                thinscope.read_block(walkthrough, number)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("number", [0, 92, 4095])
+    def test_what_is_no_choice(self, walkthrough: bytes, number: int) -> None:
+        words = "a kind of block is one of superblock, node, bitmap, index, not 'array'"
+        with pytest.raises(ValueError, match=words):
+            thinscope.read_block(walkthrough, number, kind="array")  # type: ignore[arg-type]
+        words = "a kind of values is one of children, .*, bytes, not 'what'"
+        with pytest.raises(ValueError, match=words):
+            thinscope.read_block(walkthrough, number, value_kind="what")  # type: ignore[arg-type]
+        assert get_args(layout.Kind) == KINDS
+        assert get_args(layout.ValueKind) == tuple(layout.VALUES) == VALUE_KINDS
 
     def test_a_bad_first_block_hides_no_other(self, walkthrough: bytes) -> None:
         class Bad(io.BytesIO):
@@ -186,7 +214,9 @@ class TestFields:
     def test_mappings(self, walkthrough: bytes) -> None:
         block = thinscope.read_block(walkthrough, 94)
         assert (block.value_kind, block.value_kind_by) == ("mappings", "content")
-        assert block.entries[1] == Entry(1, 1, 1, 40, {"block": 516, "time": 0}, 2056)
+        assert block.entries[1] == Entry(
+            1, 1, 1, 40, {"block": 516, "time": 0}, 2056, {"block": 2059, "time": 2056}
+        )
         assert [field.offset for field in block.fields] == [0, 4, 8, 16, 20, 24, 28, 4064]
         for entry in block.entries:
             raw = struct.unpack_from("<Q", block.data, entry.value_offset)[0]
@@ -199,6 +229,18 @@ class TestFields:
         other = thinscope.read_block(walkthrough, 92, value_kind="mappings")
         assert (other.value_kind, other.value_kind_by) == ("mappings", "caller")
         assert other.entries[2].value == {"block": 0, "time": 93}
+
+    @pytest.mark.parametrize("number", [0, 63, 78, 91, 92, 94, 95, 96, 97])
+    def test_parts_lie_where_they_are_said_to(self, walkthrough: bytes, number: int) -> None:
+        block = thinscope.read_block(walkthrough, number)
+        sizes = {"block": 5, "time": 3, "count": 4, "nr_free": 4, "none_free_before": 4}
+        sizes |= {"creation_time": 4, "snapshotted_time": 4}
+        for entry in block.entries:
+            assert entry.part_offsets.keys() == entry.value.keys()
+            assert min(entry.part_offsets.values()) == entry.value_offset
+            for part, offset in entry.part_offsets.items() if block.kind != "bitmap" else ():
+                raw = block.data[offset : offset + sizes.get(part, 8)]
+                assert entry.value[part] == int.from_bytes(raw, "little"), part
 
     def test_counts(self, walkthrough: bytes) -> None:
         """The example of docs/format.md."""
@@ -233,15 +275,99 @@ class TestFields:
             with pytest.raises(FrozenInstanceError):
                 setattr(thing, name, 3)
         assert len(repr(block)) < 400
+        assert len({block, thinscope.read_block(walkthrough, 94)}) == 1
+        assert len(set(block.entries)) == len(block.entries)
+
+
+VALUES_OF = {
+    Role.TOP_LEVEL: "roots",
+    Role.DETAILS: "details",
+    Role.MAPPING: "mappings",
+    Role.DATA_INDEX: "index-entries",
+    Role.DATA_OVERFLOW: "counts",
+    Role.METADATA_OVERFLOW: "counts",
+}
+"""What leaves hold, by the role of a block; a block of another role is no node."""
+
+
+def leaf(*entries: tuple[int, int], number: int = 1, blocks: int = 200) -> Block:
+    """A leaf with values of 8 bytes."""
+    keys = [key for key, _ in entries]
+    packed = struct.pack(f"<{len(entries)}Q", *(value for _, value in entries))
+    return second(node(packed, keys, number=number), number, blocks)
+
+
+class TestRootsOrMappings:
+    def test_one_bad_root_hides_nothing(self) -> None:
+        for root in (0, 200, 1 << 24, 0xDEADBEEF, 1 << 63, (1 << 64) - 1):
+            block = leaf((1, 5), (2, root), (3, 7))
+            assert block.value_kind == "roots"
+            assert places(block) == [("values[1].root", 2056)]
+            assert expected(block) == ["a block from 1 on, below 200, the blocks of the source"]
+
+    def test_two_entries_of_data_block_0_are_roots(self) -> None:
+        assert places(leaf((1, 5), (2, 0))) == [("values[1].root", 2056)]
+        assert places(leaf((1, 1), (2, 5))) == [("values[0].root", 2048)]
+
+    def test_one_bad_key_hides_nothing(self) -> None:
+        assert places(leaf((1, 5), (2, 6), ((1 << 24) - 1, 7))) == []
+        for entries in ([(1, 5), (1 << 24, 6)], [(0, 5), (1, 6), (1 << 63, 7)]):
+            block = leaf(*entries)
+            assert block.value_kind == "roots"
+            last = len(entries) - 1
+            assert places(block) == [(f"keys[{last}]", 32 + 8 * last)]
+            assert expected(block) == ["a device id, at most 24 bits"]
+
+    def test_the_length_of_the_source_says_nothing(self, walkthrough: bytes) -> None:
+        data = walkthrough[92 * BLOCK : 93 * BLOCK]
+        assert layout.value_kind_of(data) == "roots"
+        alone = thinscope.read_block(data, 0)
+        assert (alone.value_kind, alone.value_kind_by) == ("roots", "content")
+        assert expected(alone) == [
+            "0, its own number",
+            *["a block from 1 on: the source has block 0 only"] * 3,
+        ]
+        cut = thinscope.read_block(walkthrough[: 93 * BLOCK], 92)
+        assert (cut.value_kind, places(cut)) == ("roots", [("values[2].root", 2064)])
+        assert expected(cut) == ["a block from 1 on, below 93, the blocks of the source"]
+
+    def test_one_entry_is_not_held_against_itself(self) -> None:
+        for value in (1, 3, 4_161_599):
+            block = leaf((3, value))
+            assert (block.value_kind, block.value_kind_by) == ("roots", "content")
+            assert block.findings == ()
+        image = bytes(BLOCK) + node(struct.pack("<Q", 1), [3])
+        sure = thinscope.read_block(image, 1, value_kind="roots")
+        assert places(sure) == [("values[0].root", 2048)]
+
+    @pytest.mark.parametrize(
+        "entries",
+        [
+            [(3, 0)],
+            [(3, 4_161_600)],
+            [(3, (1 << 24) + 7)],
+            [(1 << 24, 5)],
+            [(0, 5), (1, 1 << 24)],
+            [(0, 5), (1, 1 << 24), (2, 1 << 25)],
+            [],
+        ],
+    )
+    def test_mappings(self, entries: list[tuple[int, int]]) -> None:
+        block = leaf(*entries)
+        assert (block.value_kind, block.findings) == ("mappings", ())
 
 
 class TestFindings:
     def test_captures_have_none(self, image: bytes) -> None:
-        """No block that a kernel wrote breaks a rule, live or not: a part of them."""
-        numbers = (n for n in range(len(image) // BLOCK) if any(image[n * BLOCK : (n + 1) * BLOCK]))
-        for number in list(numbers)[::4]:
+        """No block that a kernel wrote breaks a rule: all that are live, a part of the others."""
+        roles = Image(image).read_all()
+        dead = set(range(len(image) // BLOCK)) - roles.keys()
+        written = (n for n in sorted(dead) if any(image[n * BLOCK : (n + 1) * BLOCK]))
+        for number in [*roles, *list(written)[::4]]:
             block = thinscope.read_block(image, number)
             assert (block.kind_by, block.findings, block.is_decoded) == ("checksum", (), True)
+            if number in roles:
+                assert block.value_kind in {"children", VALUES_OF.get(roles[number])}
 
     @pytest.mark.parametrize(
         ("field", "offset", "size", "value"),
@@ -249,10 +375,12 @@ class TestFindings:
             ("flags", 4, 4, 2),
             ("blocknr", 8, 8, 7),
             ("magic", 32, 8, 27022011),
+            ("version", 40, 4, 0),
             ("version", 40, 4, 3),
             ("held_root", 56, 8, 4096),
             ("data_space_map_root.nr_blocks", 64, 8, 1 << 41),
             ("data_space_map_root.nr_allocated", 72, 8, 65537),
+            ("metadata_space_map_root.nr_blocks", 192, 8, 0),
             ("metadata_space_map_root.nr_blocks", 192, 8, 4097),
             ("metadata_space_map_root.bitmap_root", 208, 8, 0),
             ("data_mapping_root", 320, 8, 4096),
@@ -265,11 +393,42 @@ class TestFindings:
     def test_superblock(
         self, field: str, offset: int, size: int, value: int, walkthrough: bytes
     ) -> None:
-        data = bytearray(walkthrough[:BLOCK])
-        data[offset : offset + size] = value.to_bytes(size, "little")
-        block = thinscope.read_block(sealed(bytes(data), "superblock") + walkthrough[BLOCK:], 0)
-        assert places(block) == [(field, offset)]
+        data = changed(walkthrough, "superblock", offset, size, value)
+        block = thinscope.read_block(data + walkthrough[BLOCK:], 0)
+        allocated = [("metadata_space_map_root.nr_allocated", 200)]
+        is_empty = field == "metadata_space_map_root.nr_blocks" and not value
+        assert places(block) == [(field, offset), *allocated * is_empty]
         assert block.findings[0].found == str(value)
+
+    @pytest.mark.parametrize("version", [1, 2])
+    def test_known_versions(self, version: int, walkthrough: bytes) -> None:
+        data = changed(walkthrough, "superblock", 40, 4, version)
+        assert thinscope.read_block(data + walkthrough[BLOCK:], 0).findings == ()
+
+    def test_what_the_space_map_counts_is_the_bound(self, walkthrough: bytes) -> None:
+        for counted, is_bound in [(97, True), (98, False), (1, False), (0, False), (9999, False)]:
+            data = changed(walkthrough, "superblock", 192, 8, counted)
+            block = thinscope.read_block(data + walkthrough[BLOCK:], 0)
+            roots = [place for place, _ in places(block) if place.endswith("_root")]
+            assert roots == ["metadata_space_map_root.bitmap_root"] * is_bound, counted
+        data = changed(walkthrough, "superblock", 192, 8, 97)
+        assert expected(thinscope.read_block(data + walkthrough[BLOCK:], 0)) == [
+            "a block from 1 on, below 97, the blocks that the metadata space map counts"
+        ]
+
+    def test_the_largest_metadata_is_the_bound(self, tmp_path: Path) -> None:
+        path = tmp_path / "large.bin"
+        limit = 255 * 16320
+        children = struct.pack("<2Q", limit - 1, limit)
+        with path.open("wb") as file:
+            file.truncate((limit + 9) * BLOCK)
+            file.seek(BLOCK)
+            file.write(node(children, [1, 2], flags=1))
+        block = thinscope.read_block(path, 1)
+        assert places(block) == [("values[1].child", 2056)]
+        assert expected(block) == [
+            f"a block from 1 on, below {limit}, the most that metadata can have"
+        ]
 
     def test_nodes(self) -> None:
         roots = struct.pack("<3Q", 5, 6, 7)
@@ -281,6 +440,8 @@ class TestFindings:
         assert places(second(node(roots, [1, 2, 3], entries=5))) == [
             ("keys[3]", 56),
             ("keys[4]", 64),
+            ("values[3].root", 2072),
+            ("values[4].root", 2080),
         ]
         assert places(second(node(b"", [], flags=1))) == [("nr_entries", 16)]
         assert places(second(node(b"", []))) == []
@@ -290,6 +451,15 @@ class TestFindings:
             ("values[1].child", 2056),
             ("values[2].child", 2064),
         ]
+
+    def test_children_have_eight_bytes_and_one_place(self) -> None:
+        counts = struct.pack("<2I", 3, 4)
+        block = second(node(counts, [1, 2], flags=1, size=4))
+        assert (places(block), expected(block)) == ([("value_size", 24)], ["8 bytes"])
+        block = second(node(struct.pack("<3Q", 5, 6, 5), [1, 2, 3], flags=1))
+        assert places(block) == [("values[2].child", 2064)]
+        assert expected(block) == ["another block than values[0] has"]
+        assert places(leaf((1, 5), (2, 6), (3, 5))) == []  # a snapshot has its origin's root
 
     def test_nodes_of_other_sizes(self) -> None:
         counts = struct.pack("<2I", 3, 2)
@@ -320,7 +490,16 @@ class TestFindings:
         data = bytearray(walkthrough[97 * BLOCK : 98 * BLOCK])
         struct.pack_into("<QII", data, 16 + 2 * 16, 91, 16321, 0)
         block = second(sealed(bytes(data), "index"), number=97)
-        assert places(block) == [("index[1].blocknr", 32)]
+        assert places(block) == [
+            ("index[1].blocknr", 32),
+            ("index[2].blocknr", 48),
+            ("index[2].nr_free", 56),
+        ]
+        assert expected(block) == [
+            "a block number, as index[2] follows",
+            "another block than index[0] has",
+            "at most 16320, the counts of a bitmap",
+        ]
         data[8] = 1
         struct.pack_into("<QII", data, 16, 5000, 16321, 0)
         block = second(sealed(bytes(data), "index"), number=97)
@@ -329,6 +508,53 @@ class TestFindings:
             ("index[0].blocknr", 16),
             ("index[0].nr_free", 24),
         ]
+
+    def test_every_gap_of_an_index_block_is_found_once(self) -> None:
+        data = bytearray(BLOCK)
+        struct.pack_into("<Q", data, 8, 1)
+        for number in (1, 2, 5, 6):
+            struct.pack_into("<QII", data, 16 + number * 16, 9 + number, 5, 0)
+        block = second(sealed(bytes(data), "index"))
+        assert places(block) == [("index[0].blocknr", 16), ("index[3].blocknr", 64)]
+
+    def test_an_index_block_has_a_bitmap(self) -> None:
+        empty = bytes(8) + struct.pack("<Q", 1) + bytes(BLOCK - 16)
+        block = second(sealed(empty, "index"))
+        assert (block.kind, places(block)) == ("index", [("index[0].blocknr", 16)])
+
+    def test_what_is_free_lies_behind_what_is_not(self) -> None:
+        for free, before, is_right in [
+            (16320, 0, True),
+            (0, 16320, True),
+            (9000, 7320, True),
+            (9000, 7321, False),
+            (16320, 1, False),
+        ]:
+            entries = struct.pack("<QII", 5, free, before)
+            findings = [] if is_right else [("values[0].none_free_before", 32 + 8 * 168 + 12)]
+            assert places(second(node(entries, [0], size=16))) == findings
+
+    @pytest.mark.parametrize("size", [8, 16])
+    def test_bitmaps_have_one_place(self, size: int) -> None:
+        entries = struct.pack("<QIIQII", 5, 7, 0, 5, 7, 0)
+        if size == 16:
+            block = second(node(entries, [0, 1], size=16))
+            assert places(block) == [("values[1].blocknr", 1392)]
+            return
+        data = (bytes(8) + struct.pack("<Q", 1) + entries).ljust(BLOCK, b"\0")
+        assert places(second(sealed(data, "index"))) == [("index[1].blocknr", 32)]
+
+    @pytest.mark.parametrize(
+        ("at", "value"), [(4, 3), (8, 2), (16, 337), (20, 253), (24, 12)], ids=str
+    )
+    def test_four_of_five_signs_make_a_node(self, at: int, value: int) -> None:
+        data = bytearray(node(struct.pack("<2Q", 5, 6), [1, 2]))
+        data[0] ^= 1
+        struct.pack_into("<I", data, at, value)
+        assert (second(bytes(data)).kind, second(bytes(data)).kind_by) == ("node", "content")
+        other = 8 if at != 8 else 4  # one more sign
+        struct.pack_into("<I", data, other, 3)
+        assert second(bytes(data)).kind is None
 
     def test_a_damaged_superblock_is_decoded(self, walkthrough: bytes) -> None:
         data = bytearray(walkthrough)
@@ -358,13 +584,99 @@ class TestFindings:
         assert places(block) == [("csum", 0)]
 
 
+class TestReport:
+    def test_rows_lie_where_findings_say(self, walkthrough: bytes) -> None:
+        for number in range(100):
+            block = thinscope.read_block(walkthrough, number)
+            for row in Report.of(block, "").rows():
+                if isinstance(row.value, int) and block.kind != "bitmap":
+                    raw = block.data[row.offset : row.offset + 8]
+                    size = (row.value.bit_length() + 7) // 8
+                    assert raw[:size] == row.value.to_bytes(size, "little"), (number, row)
+        entries = struct.pack("<QIIQII", 5, 16321, 0, 0, 0, 16321)
+        block = second(node(entries, [0, 2], size=16))
+        rows = [row for row in Report.of(block, "").rows() if row.expected]
+        assert sorted((row.field, row.offset) for row in rows) == sorted(places(block))
+
+    def test_no_finding_is_lost(self, walkthrough: bytes) -> None:
+        unknown = thinscope.read_block(b"x" * BLOCK, 0)
+        cut = thinscope.read_block(walkthrough + b"x", 4096)
+        data = bytearray(walkthrough[97 * BLOCK : 98 * BLOCK])
+        struct.pack_into("<QII", data, 16 + 2 * 16, 98, 5, 0)
+        gap = second(sealed(bytes(data), "index"), number=97)
+        for block, field, value in [
+            (unknown, "csum", "0x78787878"),
+            (cut, "size", "1 byte, where the source ends"),
+            (gap, "index[1].blocknr", "0"),
+        ]:
+            (finding,) = block.findings
+            rows = list(Report.of(block, "").rows())
+            row = Row(finding.offset, field, value, "", finding.expected)
+            assert rows.count(row) == 1
+            assert [one for one in rows if one.expected] == [row]
+            assert (rows[-1].field == "data") == (block is not gap)
+
+    def test_findings_of_one_field_come_together(self) -> None:
+        block = second(node(struct.pack("<2Q", 5, 6), [(1 << 24) + 1, 1 << 24]))
+        rows = {row.field: row.expected for row in Report.of(block, "").rows()}
+        assert rows["keys[0]"] == "a device id, at most 24 bits"
+        assert rows["keys[1]"] == (
+            "more than the key before it, 16777217; a device id, at most 24 bits"
+        )
+
+    @pytest.mark.parametrize(
+        ("entries", "words"),
+        [
+            ([], "an empty leaf: "),
+            ([(3, 5)], "one entry that can be either: "),
+            ([(3, 1 << 24)], "taken for mappings: "),
+            ([(3, 0), (4, 1 << 24)], "taken for mappings: "),
+            ([(3, 5), (4, 1 << 24)], "taken for mappings, but one of the two values can be"),
+            ([(3, 5), (4, 6)], "taken for roots of mapping trees: "),
+        ],
+    )
+    def test_what_is_said_of_a_judgement(self, entries: list[tuple[int, int]], words: str) -> None:
+        (sentence,) = sentences(Report.of(leaf(*entries), ""))
+        assert sentence.startswith(words)
+
+    def test_bytes_that_should_be_zeros(self, walkthrough: bytes) -> None:
+        data = changed(walkthrough, "superblock", 3000, 1, 7)
+        block = thinscope.read_block(data + walkthrough[BLOCK:], 0)
+        ((_, rows),) = tables(Report.of(block, ""))
+        assert list(rows)[-1] == (
+            "unused",
+            "364",
+            "not zeros",
+            "3,732 bytes: not zero from 3000 on",
+        )
+
+    def test_equal_lines_of_bytes_are_shown_once(self) -> None:
+        line = "30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  0123456789abcdef\n"
+        text = b"0123456789abcdef"
+        assert list(hex_lines(text)) == [f"0000  {line}", "0010\n"]
+        for count in (2, 3, 9):
+            end = f"{16 * count:04x}"
+            shown = list(hex_lines(text * count + b"\x1b."))
+            assert shown[:2] == [f"0000  {line}", "*\n"]
+            assert shown[2] == f"{end}  {'1b 2e':47}  ..\n"
+            assert shown[3:] == [f"{16 * count + 2:04x}\n"]
+
+
 RULES = {
     *("blocknr", "magic", "data_block_size", "metadata_block_size", "flags", "max_entries"),
     *("held_root", "data_mapping_root", "device_details_root", "child", "root"),
     *("space map's bitmap_root", "space map's ref_count_root"),
-    *("metadata space map's nr_blocks", "nr_blocks"),
+    *("metadata space map's nr_blocks", "nr_blocks", "bitmap"),
 }
 """Fields in which the core finds what one block alone shows."""
+
+UNDECIDED = {
+    # One entry of two is as in a leaf of mappings,
+    *("device-root-2-to-63", "device-root-all-ones"),
+    # and this is one, in a wrong place.
+    *("superblock-mapping-root-1", "top-level-root-is-mapping-root"),
+}
+"""Recipes that make bad roots where the block alone does not show that these are roots."""
 
 
 def corruption(path: Path) -> errors.CorruptMetadata | None:
@@ -404,9 +716,10 @@ def test_hostile_pools(testkit: str, tmp_path: Path) -> None:
         error = corruption(path)
         is_leaf_expected = error and error.field == "flags" and error.expected == "2 (leaf)"
         if error and error.field in RULES and not is_leaf_expected:
-            kinds: dict[str, layout.ValueKind] = {"top-level tree node": "roots"}
-            value_kind = kinds.get(error.structure)
-            block = thinscope.read_block(image, error.block, value_kind=value_kind)
+            block = thinscope.read_block(image, error.block)
+            if name in UNDECIDED:
+                assert (block.value_kind, block.findings) == ("mappings", ())
+                block = thinscope.read_block(image, error.block, value_kind="roots")
             assert (error.offset - block.offset) in {one.offset for one in block.findings}, name
             agreed += 1
     assert len(seen) > len(recipes) // 2

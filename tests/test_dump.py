@@ -70,10 +70,9 @@ def test_a_run_that_is_longer_than_any_window(testkit: str, tmp_path: Path) -> N
     subprocess.run([testkit, "build", *shape, "-o", path], check=True, capture_output=True)
     [run] = thinscope.open(path).mappings()
     lines = text_of(path).splitlines()
-    assert [line for line in lines if "mapping" in line and "device" not in line] == [
-        f'    <range_mapping origin_begin="{run.virtual_begin}" data_begin="{run.data_begin}"'
-        f' length="600000" time="{run.time}"/>'
-    ]
+    [line] = [line for line in lines if "_mapping " in line]
+    place = f'origin_begin="{run.virtual_begin}" data_begin="{run.data_begin}"'
+    assert line == f'    <range_mapping {place} length="600000" time="{run.time}"/>'
 
 
 def test_the_header_can_say_something_else(walkthrough: bytes) -> None:

@@ -65,6 +65,13 @@ def test_reports_know_no_command_line(path: Path) -> None:
     assert not any(name.split(".")[0] == "click" for name in imported(path))
 
 
+@pytest.mark.parametrize("path", sources(PACKAGE / "block", "py"), ids=lambda path: path.name)
+def test_blocks_know_no_report(path: Path) -> None:
+    assert not any(
+        name.startswith(("thinscope.report", "thinscope.cli")) for name in imported(path)
+    )
+
+
 @pytest.mark.parametrize("path", sources(PACKAGE / "cli", "py"), ids=lambda path: path.name)
 def test_commands_know_no_core(path: Path) -> None:
     assert not any("_core" in name for name in imported(path))

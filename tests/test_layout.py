@@ -209,6 +209,22 @@ def test_a_block_has_its_size(size: int) -> None:
         layout.parse(bytes(size), "index")
     with pytest.raises(ValueError, match="4096 bytes"):
         layout.kind_of(bytes(size))
+    with pytest.raises(ValueError, match="4096 bytes"):
+        layout.value_kind_of(bytes(size))
+    with pytest.raises(ValueError, match="4096 bytes"):
+        layout.checksum(bytes(size), "node")
+
+
+def test_a_block_is_bytes(walkthrough: bytes) -> None:
+    for what in (BLOCK, None, "x" * BLOCK):
+        for function in (layout.kind_of, layout.value_kind_of, layout.parse):
+            with pytest.raises(TypeError):
+                function(what)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            layout.checksum(what, "node")  # type: ignore[arg-type]
+    leaf = block(walkthrough, 94)
+    for data in (bytearray(leaf), memoryview(leaf)):
+        assert layout.build(layout.parse(data)) == leaf
 
 
 def test_what_cannot_be_parsed_or_built(walkthrough: bytes) -> None:
@@ -226,8 +242,17 @@ def test_what_cannot_be_parsed_or_built(walkthrough: bytes) -> None:
     with pytest.raises(ValueError, match="a kind of block is one of"):
         layout.checksum(leaf, "what")
     fields = layout.parse(leaf)
-    for name, value in [("kind", "what"), ("value_kind", "what"), ("blocknr", -1), ("unused", b"")]:
-        with pytest.raises(ValueError, match=r"."):
+    for name, value in [
+        *(("kind", "what"), ("kind", []), ("value_kind", "what"), ("value_kind", None)),
+        *(("blocknr", -1), ("blocknr", "1"), ("blocknr", 1.5)),
+        *(("unused", b""), ("unused", 5), ("keys", 5), ("keys", [1]), ("values", None)),
+    ]:
+        with pytest.raises(ValueError, match=r".") as caught:
             layout.build({**fields, name: value})
+        message = str(caught.value)
+        assert message[0].islower()
+        assert "\n" not in message
+    with pytest.raises(ValueError, match="uuid object failed validation: 5"):
+        layout.build({**layout.parse(superblock), "uuid": 5})
     with pytest.raises(ValueError, match="missing"):
         layout.build({"kind": "superblock"})

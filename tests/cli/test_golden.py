@@ -154,6 +154,29 @@ def test_many_findings(command: Run, files: Path, monkeypatch: pytest.MonkeyPatc
     assert "and 11 findings more: `--format json` has all\n" in out
 
 
+def test_a_block_as_it_is_said_to_be(command: Run) -> None:
+    out = command("block", WALKTHROUGH, "92", "--value-kind", "mappings").out
+    assert "   leaf of mappings   no findings\n" in out
+    assert "taken for" not in out
+    ran = command("block", WALKTHROUGH, "0x5C", "--kind", "index")
+    assert (ran.code, ran.err) == (1, "")
+    assert "   metadata index block   " in ran.out
+    assert "finding: csum (offset 0) is 0x953bb185, expected 0x" in ran.out
+
+
+def test_a_block_that_is_not_what_it_is_said_to_be(command: Run) -> None:
+    ran = command("block", WALKTHROUGH, "92", "--value-kind", "details")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "thinscope: details have 24 bytes each, not 8\n"
+        "hint: without --value-kind the header tells what the values are\n"
+    )
+    for option in ("--kind", "--value-kind"):
+        ran = command("block", WALKTHROUGH, "92", option, "array")
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(f"thinscope: invalid value for '{option}': 'array' is not one")
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_block_of_nothing(
     command: Run, golden: Golden, files: Path, monkeypatch: pytest.MonkeyPatch, format_: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import index
 from typing import TYPE_CHECKING, Literal
 
 from thinscope import _core
+from thinscope.block.kinds import KINDS, VALUE_KINDS
 from thinscope.source import named
 
 if TYPE_CHECKING:
@@ -52,14 +54,16 @@ class Entry:
         value: The value, part by part: a ``child``, a ``root``, ``block`` and ``time`` of a
             mapping, the fields of details or of an index entry, a ``count``, or ``bytes``.
         value_offset: Where the value lies in the block, in bytes.
+        part_offsets: Where each part of the value begins in the block, in bytes.
     """
 
     number: int
     length: int
     key: int | None
     key_offset: int | None
-    value: Mapping[str, int | bytes]
+    value: Mapping[str, int | bytes] = field(hash=False)
     value_offset: int
+    part_offsets: Mapping[str, int] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +145,25 @@ def read_block(
         kind: What the block is to be decoded as; by default what its checksum says, or else what
             it looks like.
         value_kind: What the values of a node are; by default what its header says. Whether values
-            of 8 bytes in a leaf are roots or mappings it does not say: then the values are judged.
+            of 8 bytes in a leaf are roots or mappings it does not say: then the values are
+            judged. One entry alone can be either; it is shown as a root where it can be one, and
+            its value is not held against it.
         progress: As `thinscope.open` takes it: unpacking can be long.
 
     Raises:
         OSError: The path cannot be opened (`FileNotFoundError`, `PermissionError`, ...).
         SourceError: A read failed, or there is no such block.
         NotThinMetadata: The source is a folder, a pipe or a terminal.
-        ValueError: The number is none of 64 bits, or values of this kind have another size.
+        TypeError: The number is no integer, or the source is none of those.
+        ValueError: The number is none of 64 bits, there is no such kind of block or of values, or
+            values of this kind have another size than those of the node.
     """
+    block = _number(block)
+    _choice("a kind of block", kind, KINDS)
+    _choice("a kind of values", value_kind, VALUE_KINDS)
     # Imported here: whoever reads no block need not load construct.
     from thinscope.block.decode import decode  # noqa: PLC0415
 
-    if not 0 <= block < _BLOCK_LIMIT:
-        raise ValueError(f"a block number has 64 bits, not as {block}")
     opened, name = named(source)
     data, source_bytes, may_be_stale = _core.read_block(opened, name, block, progress=progress)
     raw = Block(
@@ -173,3 +182,20 @@ def read_block(
         findings=(),
     )
     return decode(raw, value_kind)
+
+
+def _number(block: int) -> int:
+    """Return the number of a block, if it is one."""
+    try:
+        number = index(block)
+    except TypeError as error:
+        raise TypeError(f"a block number is an integer, not {block!r}") from error
+    if not 0 <= number < _BLOCK_LIMIT:
+        raise ValueError(f"a block number is from 0 on and has 64 bits: not {number}")
+    return number
+
+
+def _choice(what: str, chosen: str | None, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of the choices."""
+    if chosen is not None and chosen not in choices:
+        raise ValueError(f"{what} is one of {', '.join(choices)}, not {chosen!r}")

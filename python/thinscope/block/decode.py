@@ -6,12 +6,12 @@ from dataclasses import replace
 from functools import reduce
 from itertools import groupby
 from operator import getitem
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thinscope import layout
 from thinscope.block import Entry, Field
 from thinscope.block.rules import findings
-from thinscope.report.units import exact_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,12 +23,21 @@ __all__ = ["decode"]
 
 _By: TypeAlias = Literal["checksum", "content"]
 
-_SECTOR = 512
 _NODE_SIGNS = 4
 """How many of five fields must be those of a node where the checksum is of nothing."""
 
 _VALUE_NAMES = {"children": "child", "roots": "root", "counts": "count", "bytes": "bytes"}
 """What the value of an entry is called where it has no parts."""
+
+_PART_PLACES: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        kind: {_VALUE_NAMES[kind]: 0}
+        if kind in _VALUE_NAMES
+        else {name: begin for name, begin, _ in layout.places(layout.VALUES[kind])}
+        for kind in layout.VALUES
+    }
+)
+"""Where the parts of a value begin in it, by the kind of values."""
 
 
 def decode(block: Block, value_kind: ValueKind | None) -> Block:
@@ -84,19 +93,13 @@ def _kind(data: bytes, number: int) -> tuple[str | None, _By | None]:
 
 def _superblock(data: bytes) -> Iterator[Field]:
     fields = layout.SUPERBLOCK.parse(data)
-    sector_sizes = ("data_block_size", "metadata_block_size")
-    data_block_bytes = fields.data_block_size * _SECTOR
     notes = {
         "flags": "needs_check" if fields.flags & 1 else None,
         "held_root": None if fields.held_root else "no metadata snapshot",
-        "data_space_map_root.nr_blocks": exact_size(
-            fields.data_space_map_root.nr_blocks * data_block_bytes
-        ),
-        "metadata_space_map_root.nr_blocks": exact_size(
-            fields.metadata_space_map_root.nr_blocks * layout.BLOCK_SIZE
-        ),
+        "data_block_size": "sectors",
+        "metadata_block_size": "sectors",
         "metadata_nr_blocks": "when the pool was made",
-    } | {name: f"sectors: {exact_size(fields[name] * _SECTOR)}" for name in sector_sizes}
+    }
     return _fields(layout.SUPERBLOCK, fields, notes)
 
 
@@ -105,20 +108,20 @@ def _node(block: Block, value_kind: ValueKind | None) -> Block:
     flags = {layout.INTERNAL_NODE: "internal", layout.LEAF_NODE: "leaf"}
     fields = tuple(_fields(layout.NODE_HEADER, header, {"flags": flags.get(header.flags)}))
     try:
-        told = layout.value_kind_of(block.data, block.source_bytes // layout.BLOCK_SIZE)
+        told = layout.value_kind_of(block.data)
     except ValueError:
         return replace(block, fields=fields)
     node = layout.parse(block.data, "node", value_kind or told)
     keys_offset = layout.NODE_HEADER.sizeof()
     values_offset = keys_offset + len(node["keys"]) * layout.KEY_SIZE
     entries = (
-        Entry(
-            number=number,
-            length=1,
+        _entry(
+            number,
+            value,
+            node.value_kind,
+            values_offset + number * node.value_size,
             key=key,
             key_offset=keys_offset + number * layout.KEY_SIZE,
-            value=_value(value, node.value_kind),
-            value_offset=values_offset + number * node.value_size,
         )
         for number, (key, value) in enumerate(zip(node["keys"], node["values"], strict=True))
         if number < node.nr_entries
@@ -145,7 +148,7 @@ def _bitmap(block: Block) -> Block:
     for count, equal in groupby(bitmap.counts):
         length = len(list(equal))
         offset = counts_offset + number // layout.COUNTS_IN_BYTE
-        entries.append(Entry(number, length, None, None, {"count": count}, offset))
+        entries.append(_entry(number, count, "counts", offset, length=length))
         number += length
     return replace(block, is_decoded=True, fields=fields, entries=tuple(entries))
 
@@ -155,9 +158,9 @@ def _index(block: Block) -> Block:
     fields = tuple(_fields(layout.INDEX, index, {}))
     index_offset, size = sum(field.size for field in fields), layout.INDEX_ENTRY.sizeof()
     entries = (
-        Entry(number, 1, None, None, _value(entry, None), index_offset + number * size)
+        _entry(number, entry, "index-entries", index_offset + number * size)
         for number, entry in enumerate(index.index)
-        if any(_value(entry, None).values())
+        if any(_value(entry, "index-entries").values())
     )
     return replace(block, is_decoded=True, fields=fields, entries=tuple(entries))
 
@@ -170,7 +173,22 @@ def _fields(struct: Any, fields: Any, notes: Mapping[str, str | None]) -> Iterat
             yield Field(name, offset, size, value, notes.get(name))
 
 
-def _value(value: Any, value_kind: str | None) -> dict[str, int | bytes]:  # noqa: ANN401
+def _entry(  # noqa: PLR0913 - an entry has as many
+    number: int,
+    value: Any,  # noqa: ANN401
+    value_kind: str,
+    offset: int,
+    *,
+    length: int = 1,
+    key: int | None = None,
+    key_offset: int | None = None,
+) -> Entry:
+    part_offsets = {name: offset + begin for name, begin in _PART_PLACES[value_kind].items()}
+    parts = _value(value, value_kind)
+    return Entry(number, length, key, key_offset, parts, offset, part_offsets)
+
+
+def _value(value: Any, value_kind: str) -> dict[str, int | bytes]:  # noqa: ANN401
     if value_kind == "mappings":
         return {"block": value.block, "time": value.time}
     if value_kind in _VALUE_NAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from thinscope import layout
 from thinscope.block import Entry, Field, Finding
@@ -25,14 +25,27 @@ _MAX_DATA_BLOCKS = 1 << 40
 _LEAST_OVERFLOW = 3
 """Lower counts stand in the bitmaps."""
 
-_PARTS = {name: begin for name, begin, _ in layout.places(layout.INDEX_ENTRY)}
-"""Where the parts of an index entry lie in it; other values are one number."""
+_UNSURE = 1
+"""Roots are taken for roots because of each other: so few may be mappings as well."""
+
+
+class _Bound(NamedTuple):
+    """Below which number the numbers of other blocks must be.
+
+    Attributes:
+        blocks: How many blocks there are, block 0 included.
+        reason: What these blocks are.
+    """
+
+    blocks: int
+    reason: str
 
 
 def findings(block: Block) -> Iterator[Finding]:
     """Yield what does not fit."""
     if len(block.data) < layout.BLOCK_SIZE:
-        found = f"{len(block.data)}, where the source ends"
+        unit = "byte" if len(block.data) == 1 else "bytes"
+        found = f"{len(block.data)} {unit}, where the source ends"
         yield Finding("size", 0, f"{layout.BLOCK_SIZE} bytes", found)
         return
     if block.kind == "zeros":
@@ -84,12 +97,13 @@ def _superblock(block: Block, fields: dict[str, Field]) -> Iterator[Finding]:
     yield from rule("data_block_size", sectors in _DATA_BLOCK_SECTORS, expected)
     is_right = number["metadata_block_size"] == _METADATA_BLOCK_SECTORS
     yield from rule("metadata_block_size", is_right, f"{_METADATA_BLOCK_SECTORS} sectors")
-    blocks = _blocks(block)
+    bound = _bound(block)
     roots = ["data_mapping_root", "device_details_root"]
     if block.number == 0:  # a metadata snapshot's copy has no space maps
         counted = number["metadata_space_map_root.nr_blocks"]
-        expected = f"at most {blocks}, the blocks of the source"
-        yield from rule("metadata_space_map_root.nr_blocks", counted <= blocks, expected)
+        is_right = 1 <= counted <= bound.blocks
+        expected = f"at least 1, at most {bound.blocks}, {bound.reason}"
+        yield from rule("metadata_space_map_root.nr_blocks", is_right, expected)
         yield from rule(
             "data_space_map_root.nr_blocks",
             number["data_space_map_root.nr_blocks"] <= _MAX_DATA_BLOCKS,
@@ -101,9 +115,10 @@ def _superblock(block: Block, fields: dict[str, Field]) -> Iterator[Finding]:
             expected = f"at most nr_blocks, {total}"
             yield from rule(allocated, number[allocated] <= total, expected)
             roots += [f"{space_map}.bitmap_root", f"{space_map}.ref_count_root"]
-        blocks = min(blocks, counted)
+        if 1 < counted < bound.blocks:
+            bound = _Bound(counted, "the blocks that the metadata space map counts")
     for root in roots + ["held_root"] * bool(number["held_root"]):
-        yield from _pointer(block, root, fields[root].offset, number[root], blocks)
+        yield from _pointer(block, root, fields[root].offset, number[root], bound)
 
 
 def _is_number(field: Field) -> bool:
@@ -129,8 +144,7 @@ def _node(block: Block, fields: dict[str, Field]) -> Iterator[Finding]:
     yield from _rule(fields["nr_entries"], least <= entries <= places, expected)
     if entries <= places:  # else it is not known which entries mean anything
         yield from _keys(block)
-        for entry in block.entries:
-            yield from _value(block, entry, f"values[{entry.number}]")
+        yield from _values(block, "values")
 
 
 def _keys(block: Block) -> Iterator[Finding]:
@@ -153,42 +167,72 @@ def _keys(block: Block) -> Iterator[Finding]:
 
 
 def _index_block(block: Block) -> Iterator[Finding]:
-    for number, entry in enumerate(block.entries):
-        if entry.number != number:
-            name = f"index[{number}].blocknr"
-            offset = entry.value_offset - (entry.number - number) * layout.INDEX_ENTRY.sizeof()
-            yield Finding(name, offset, "a block number, as entries follow", "0")
-            return
-        yield from _value(block, entry, f"index[{number}]")
+    size = layout.INDEX_ENTRY.sizeof()
+    begin = layout.BLOCK_SIZE - layout.INDEX_ENTRIES * size
+    if not block.entries:
+        yield Finding("index[0].blocknr", begin, "a block number: each map has a bitmap", "0")
+    following = 0
+    for entry in block.entries:
+        if entry.number > following:
+            name, offset = f"index[{following}].blocknr", begin + following * size
+            expected = f"a block number, as index[{entry.number}] follows"
+            yield Finding(name, offset, expected, "0")
+        following = entry.number + 1
+    yield from _values(block, "index")
 
 
-def _value(block: Block, entry: Entry, name: str) -> Iterator[Finding]:
-    """Yield what is wrong with a value of a node or an index block."""
+def _values(block: Block, array: str) -> Iterator[Finding]:
+    """Yield what is wrong with the values of a node or an index block."""
+    is_sure = block.value_kind_by != "content" or len(block.entries) > _UNSURE
+    bound = _bound(block)
+    owners: dict[int, str] = {}
+    for entry in block.entries if is_sure else ():
+        name = f"{array}[{entry.number}]"
+        yield from _value(block, entry, name, bound)
+        for part in ("child", "blocknr"):  # devices may have the same root: snapshots do at first
+            value = entry.value.get(part)
+            if isinstance(value, int) and owners.setdefault(value, name) != name and value:
+                place, offset = f"{name}.{part}", entry.part_offsets[part]
+                yield Finding(place, offset, f"another block than {owners[value]} has", str(value))
+
+
+def _value(block: Block, entry: Entry, name: str, bound: _Bound) -> Iterator[Finding]:
     for part, value in entry.value.items():
         if isinstance(value, bytes):
             continue
-        place, offset = f"{name}.{part}", entry.value_offset + _PARTS.get(part, 0)
+        place, offset = f"{name}.{part}", entry.part_offsets[part]
         match part:
             case "child" | "root" | "blocknr":
-                yield from _pointer(block, place, offset, value, _blocks(block))
+                yield from _pointer(block, place, offset, value, bound)
             case "count" if value < _LEAST_OVERFLOW:
                 expected = f"at least {_LEAST_OVERFLOW}: lower counts stand in a bitmap"
                 yield Finding(place, offset, expected, str(value))
             case "nr_free" | "none_free_before" if value > layout.BITMAP_ENTRIES:
                 expected = f"at most {layout.BITMAP_ENTRIES}, the counts of a bitmap"
                 yield Finding(place, offset, expected, str(value))
+            case "none_free_before":
+                free = int(entry.value["nr_free"])
+                used = layout.BITMAP_ENTRIES - free
+                if free <= layout.BITMAP_ENTRIES and value > used:
+                    expected = f"at most {used}, as nr_free is {free}"
+                    yield Finding(place, offset, expected, str(value))
             case _:
                 pass
 
 
-def _blocks(block: Block) -> int:
-    """Return how many blocks of the source can be pointed at, block 0 included."""
-    return min(block.source_bytes // layout.BLOCK_SIZE, layout.MAX_METADATA_BLOCKS)
+def _bound(block: Block) -> _Bound:
+    blocks = block.source_bytes // layout.BLOCK_SIZE
+    if blocks > layout.MAX_METADATA_BLOCKS:
+        return _Bound(layout.MAX_METADATA_BLOCKS, "the most that metadata can have")
+    return _Bound(blocks, "the blocks of the source")
 
 
-def _pointer(block: Block, field: str, offset: int, value: int, blocks: int) -> Iterator[Finding]:
+def _pointer(block: Block, field: str, offset: int, value: int, bound: _Bound) -> Iterator[Finding]:
     """Yield what is wrong with the number of another block."""
-    if not 0 < value < blocks:
-        yield Finding(field, offset, f"a block from 1 to {blocks - 1}", str(value))
+    if not 0 < value < bound.blocks:
+        expected = f"a block from 1 on, below {bound.blocks}, {bound.reason}"
+        if bound.blocks == 1:
+            expected = "a block from 1 on: the source has block 0 only"
+        yield Finding(field, offset, expected, str(value))
     elif value == block.number:
         yield Finding(field, offset, "another block than its own", str(value))

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
+from thinscope.block.kinds import KINDS, VALUE_KINDS
 from thinscope.cli.answer import write
+from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import FORMAT, SOURCE
+from thinscope.errors import ThinscopeError
 from thinscope.report.block import Block
 
 if TYPE_CHECKING:
     from thinscope.cli.failure import ExitCode
+    from thinscope.layout import Kind, ValueKind
 
 __all__ = ["command"]
 
@@ -49,12 +53,34 @@ class _BlockNumber(click.ParamType):  # type: ignore[type-arg] # generic only in
       thinscope block tmeta.bin 0
       thinscope block tmeta.bin 0x5c
       thinscope block tmeta.bin 92 --format json
+      thinscope block tmeta.bin 91 --kind bitmap
+      thinscope block tmeta.bin 92 --value-kind mappings
     """,
 )
 @SOURCE
 @click.argument("number", metavar="N", type=_BlockNumber())
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"Take the block for a {', '.join(KINDS[:-1])} or {KINDS[-1]}. By default what its "
+    "checksum says, or else what it looks like.",
+)
+@click.option(
+    "--value-kind",
+    type=click.Choice(VALUE_KINDS),
+    metavar="KIND",
+    help=f"Take the values of a node for {', '.join(VALUE_KINDS[:-1])} or {VALUE_KINDS[-1]}. By "
+    "default what its header says; roots and mappings are judged by the values.",
+)
 @FORMAT
-def command(source: str, number: int, format: str) -> ExitCode:  # noqa: A002 - the option's name
+def command(
+    source: str,
+    number: int,
+    kind: Kind | None,
+    value_kind: ValueKind | None,
+    format: str,  # noqa: A002 - the option's name
+) -> ExitCode:
     r"""Show block N of any file or device, whatever state it is in.
 
     A block has 4096 bytes; N is a number from 0, also with 0x. Its checksum tells what the block
@@ -66,6 +92,14 @@ def command(source: str, number: int, format: str) -> ExitCode:  # noqa: A002 - 
     The exit status is 1 if something does not fit, such as a checksum or the block's own number.
     """
     with ProgressBar() as progress:
-        block = thinscope.read_block(source, number, progress=progress)
+        try:
+            block = thinscope.read_block(
+                source, number, kind=kind, value_kind=value_kind, progress=progress
+            )
+        except ValueError as error:
+            if isinstance(error, ThinscopeError) or value_kind is None:
+                raise
+            hint = "without --value-kind the header tells what the values are"
+            raise Failure(str(error), hint) from error
         report = Block.of(block, source)
         return write(report, format, Output(), progress, may_be_stale=block.may_be_stale)

@@ -100,6 +100,9 @@ KEY_SIZE = 8
 COUNTS_IN_BYTE = 4
 """Counts in each byte of a bitmap."""
 
+_DATA_BLOCK_1 = 1 << 24
+"""A mapping of data block 1 at time 0: lower values are of data block 0."""
+
 _STRUCTS: Mapping[str, Any] = MappingProxyType(
     {"superblock": SUPERBLOCK, "bitmap": BITMAP, "index": INDEX}
 )
@@ -116,9 +119,10 @@ def checksum(block: bytes, kind: str) -> int:
         kind: One that is described here, or ``array``, ``cache-superblock``, ``era-superblock``.
 
     Raises:
+        TypeError: The block is not bytes.
         ValueError: The block has another size, or there is no such kind.
     """
-    by_kind = _core.checksums(bytes(block))
+    by_kind = _core.checksums(_whole(block))
     if kind not in by_kind:
         raise ValueError(f"a kind of block is one of {', '.join(by_kind)}, not {kind!r}")
     return by_kind[kind]
@@ -131,10 +135,11 @@ def kind_of(block: bytes) -> str | None:
     ``era-superblock``, which are other targets' of the device mapper.
 
     Raises:
+        TypeError: The block is not bytes.
         ValueError: The block has another size than 4096 bytes.
     """
+    by_kind = _core.checksums(_whole(block))
     found = int.from_bytes(block[:4], "little")
-    by_kind = _core.checksums(bytes(block))
     return next((kind for kind, expected in by_kind.items() if found == expected), None)
 
 
@@ -144,29 +149,34 @@ def capacity(value_size: int) -> int:
     return fits - fits % 3
 
 
-def value_kind_of(block: bytes, blocks: int = MAX_METADATA_BLOCKS) -> ValueKind:
+def value_kind_of(block: bytes) -> ValueKind:
     """Return what the values of a node are.
 
-    The header tells most; in a leaf, values of 8 bytes are judged: they are taken for roots of
-    mapping trees where all of them can be block numbers, and all keys device ids. Else they are
-    taken for mappings, as in an empty leaf.
+    The header tells most; in a leaf, values of 8 bytes are judged. They are taken for roots of
+    mapping trees where most of them have 24 bits: as mappings they would all be of data block 0,
+    which no device maps twice. One entry alone tells nothing: it is taken for a root where its
+    key can be a device id and its value a block number. All else is taken for mappings.
 
     Args:
         block: All 4096 bytes.
-        blocks: Metadata blocks that there are.
 
     Raises:
-        ValueError: Keys and values do not fit the block.
+        TypeError: The block is not bytes.
+        ValueError: The block has another size, or keys and values do not fit it.
     """
-    header = _node_header(block)
+    header = _node_header(_whole(block))
     if header.value_size != VALUES["children"].sizeof():
         return _KIND_BY_SIZE.get(header.value_size, "bytes")
     if header.flags == INTERNAL_NODE:
         return "children"
     node = NODES["roots"].parse(block)
     used = list(islice(zip(node["keys"], node["values"], strict=True), node.nr_entries))
-    are_roots = all(key <= MAX_DEVICE_ID and 0 < value < blocks for key, value in used)
-    return "roots" if used and are_roots else "mappings"
+    if len(used) == 1:
+        [(key, value)] = used
+        is_root = key <= MAX_DEVICE_ID and 0 < value < MAX_METADATA_BLOCKS
+    else:
+        is_root = sum(value < _DATA_BLOCK_1 for _, value in used) * 2 > len(used)
+    return "roots" if is_root else "mappings"
 
 
 def parse(block: bytes, kind: Kind | None = None, value_kind: ValueKind | None = None) -> Any:  # noqa: ANN401
@@ -178,13 +188,13 @@ def parse(block: bytes, kind: Kind | None = None, value_kind: ValueKind | None =
         value_kind: What the values of a node are; by default as `value_kind_of` says.
 
     Raises:
+        TypeError: The block is not bytes.
         ValueError: The block has another size; its checksum is of no kind that is described here,
             and none is given; keys and values of a node do not fit it, or have another size than
             values of the kind given.
     """
+    block = _whole(block)
     found = kind or kind_of(block)
-    if len(block) != BLOCK_SIZE:
-        raise ValueError(f"a metadata block has {BLOCK_SIZE} bytes, not {len(block)}")
     if found != "node":
         if found is None or found not in _STRUCTS:
             raise ValueError(f"no layout for {found or 'a block without the checksum of a kind'}")
@@ -204,7 +214,8 @@ def build(fields: Mapping[str, Any]) -> bytes:
     Of what `parse` returned, it is the same block. ``csum`` is written as it is given.
 
     Raises:
-        ValueError: A field is missing or does not fit, or all are not 4096 bytes.
+        ValueError: A field is missing, does not fit or has another type, or all of them are not
+            4096 bytes.
     """
     try:
         kind = fields["kind"]
@@ -213,10 +224,10 @@ def build(fields: Mapping[str, Any]) -> bytes:
     except KeyError as error:
         raise ValueError(f"missing or not known: {error}") from error
     except ConstructError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-    if len(block) != BLOCK_SIZE:
-        raise ValueError(f"a metadata block has {BLOCK_SIZE} bytes, not {len(block)}")
-    return block
+        raise ValueError(" ".join(str(error).lower().split())) from error
+    except TypeError as error:
+        raise ValueError(f"a field has another type: {str(error).lower()}") from error
+    return _whole(block)
 
 
 def places(struct: Any, begin: int = 0, prefix: str = "") -> Iterator[tuple[str, int, int]]:  # noqa: ANN401
@@ -237,6 +248,14 @@ def places(struct: Any, begin: int = 0, prefix: str = "") -> Iterator[tuple[str,
         elif size:
             yield name, begin, size
         begin += size
+
+
+def _whole(block: bytes) -> bytes:
+    """Return the bytes of a block, if there are as many as there must be."""
+    whole = bytes(memoryview(block))  # `bytes` alone makes a block of a number
+    if len(whole) != BLOCK_SIZE:
+        raise ValueError(f"a metadata block has {BLOCK_SIZE} bytes, not {len(whole)}")
+    return whole
 
 
 def _node_header(block: bytes) -> Any:  # noqa: ANN401

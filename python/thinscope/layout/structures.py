@@ -13,6 +13,7 @@ from construct import (
     Bytes,
     BytesInteger,
     Computed,
+    ExprValidator,
     GreedyBytes,
     Int24ul,
     Int32ul,
@@ -50,12 +51,18 @@ BITMAP_ENTRIES = 16_320
 INDEX_ENTRIES = 255
 """Entries in an index block."""
 
+
+def _bytes(size: Any) -> Any:  # noqa: ANN401 - construct has no types
+    """Bytes that are built of bytes only: construct alone takes a number for its digits, too."""
+    return ExprValidator(Bytes(size), lambda value, _: isinstance(value, (bytes, bytearray)))
+
+
 SPACE_MAP_ROOT = Struct(
     "nr_blocks" / Int64ul,
     "nr_allocated" / Int64ul,
     "bitmap_root" / Int64ul,
     "ref_count_root" / Int64ul,
-    "unused" / Bytes(96),
+    "unused" / _bytes(96),
 )
 """Root of a space map, in the superblock (kernel: ``disk_sm_root``, 32 bytes)."""
 
@@ -64,7 +71,7 @@ SUPERBLOCK = Struct(
     "csum" / Int32ul,
     "flags" / Int32ul,
     "blocknr" / Int64ul,
-    "uuid" / Bytes(16),
+    "uuid" / _bytes(16),
     "magic" / Int64ul,
     "version" / Int32ul,
     "time" / Int32ul,
@@ -80,7 +87,7 @@ SUPERBLOCK = Struct(
     "compat_flags" / Int32ul,
     "compat_ro_flags" / Int32ul,
     "incompat_flags" / Int32ul,
-    "unused" / Bytes(3732),
+    "unused" / _bytes(3732),
 )
 """Block 0, or a metadata snapshot's copy (kernel: ``thin_disk_superblock``)."""
 
@@ -137,7 +144,7 @@ VALUES: Mapping[str, Any] = MappingProxyType(
         "details": DEVICE_DETAILS,
         "index-entries": INDEX_ENTRY,
         "counts": Int32ul,
-        "bytes": Bytes(this.value_size),
+        "bytes": _bytes(this.value_size),
     }
 )
 """The values of a node by their kind: children of an internal node; in leaves roots of mapping trees,

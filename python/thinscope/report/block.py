@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+
+from thinscope.report.units import exact_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,16 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Row"]
 
+_BLOCK_SIZE = 4096
+_SECTOR = 512
+
 
 class Row(NamedTuple):
-    """A field or a part of an entry.
+    """A field, a part of an entry, or what is found where there is neither.
 
     Attributes:
         offset: Where it lies in the block, in bytes.
         field: Its name: ``csum``, ``keys[3]``, ``values[3].child``, ``counts[0..28]``.
-        value: A number, or bytes as hexadecimal digits.
+        value: A number, bytes as hexadecimal digits, or what is found in words.
         note: What the value means, or nothing.
-        expected: What a rule asks for that the value breaks, or nothing.
+        expected: What rules ask for that the value breaks, with "; " between, or nothing.
     """
 
     offset: int
@@ -83,18 +88,25 @@ class Block:
             kind_by=block.kind_by,
             value_kind=block.value_kind,
             value_kind_by=block.value_kind_by,
-            fields=block.fields,
+            fields=tuple(_with_sizes(block.fields) if block.kind == "superblock" else block.fields),
             entries=block.entries,
             findings=block.findings,
             data=None if block.is_decoded else block.data,
         )
 
     def rows(self) -> Iterator[Row]:
-        """Yield fields and parts of entries one by one, then bytes that they do not tell."""
-        expected = {finding.field: finding.expected for finding in self.findings}
+        """Yield fields and parts of entries one by one, what else does not fit, and other bytes."""
+        found: dict[str, Finding] = {}
+        expected: dict[str, str] = {}
+        for finding in self.findings:
+            name = finding.field
+            known = f"{expected[name]}; " if name in found else ""
+            expected[name] = known + finding.expected
+            found.setdefault(name, finding)
 
         def row(offset: int, name: str, value: int | bytes, note: str = "") -> Row:
             shown = value.hex() if isinstance(value, bytes) else value
+            found.pop(name, None)
             return Row(offset, name, shown, note, expected.get(name, ""))
 
         for field in self.fields:
@@ -109,6 +121,26 @@ class Block:
                 yield row(entry.key_offset, f"keys[{number}]", entry.key)
             array = "index" if self.kind == "index" else "values"
             for part, value in entry.value.items():
-                yield row(entry.value_offset, f"{array}[{number}].{part}", value)
+                yield row(entry.part_offsets[part], f"{array}[{number}].{part}", value)
+        for finding in found.values():
+            yield Row(finding.offset, finding.field, finding.found, "", expected[finding.field])
         if self.data is not None:
             yield row(0, "data", self.data)
+
+
+def _with_sizes(fields: tuple[Field, ...]) -> Iterator[Field]:
+    """Yield the fields of a superblock, those that count something with its size."""
+    number = {field.name: int(field.value) for field in fields if isinstance(field.value, int)}
+    units = {
+        "data_space_map_root.nr_blocks": number["data_block_size"] * _SECTOR,
+        "metadata_space_map_root.nr_blocks": _BLOCK_SIZE,
+        "data_block_size": _SECTOR,
+        "metadata_block_size": _SECTOR,
+    }
+    for field in fields:
+        if field.name in units:
+            size = exact_size(number[field.name] * units[field.name])
+            note = f"{field.note}: {size}" if field.note else size
+            yield replace(field, note=note)
+        else:
+            yield field

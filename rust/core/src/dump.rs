@@ -169,7 +169,7 @@ impl<M: Markup> Formatter<'_, M> {
             // One window is read while the one before is written.
             let (stitched, written) = self.join(
                 || self.stitch(next_window(script), &mut pending),
-                || self.write(&pieces, take),
+                || self.hand_over_pieces(&pieces, take),
             );
             written?;
             next = stitched?;
@@ -188,7 +188,7 @@ impl<M: Markup> Formatter<'_, M> {
         }
     }
 
-    fn write(&self, pieces: &[Piece<'_>], take: &mut Take<'_>) -> Result<()> {
+    fn hand_over_pieces(&self, pieces: &[Piece<'_>], take: &mut Take<'_>) -> Result<()> {
         for group in shares(pieces).chunks(GROUP) {
             self.leaves.watch.advance(0)?;
             for text in self.format(group) {

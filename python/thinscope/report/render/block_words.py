@@ -27,6 +27,9 @@ _LINE = 16
 _FINDINGS = 20
 """Findings that are shown one by one."""
 
+_PAIR = 2
+"""Entries that are needed to tell roots from mappings."""
+
 _SHORT = 16
 """Longer bytes are not shown digit by digit."""
 
@@ -67,9 +70,20 @@ _HEADS: Mapping[str, str] = MappingProxyType(
 
 _JUDGED: Mapping[str, str] = MappingProxyType(
     {
-        "roots": "taken for roots of mapping trees: all values can be numbers of blocks here",
-        "mappings": "taken for mappings: not all values can be numbers of blocks here",
+        "roots": "taken for roots of mapping trees: as mappings, most would be of data block 0",
+        "mappings": "taken for mappings: half of the values or more can be no roots",
     }
+)
+_NOT_JUDGED: Mapping[str, str] = MappingProxyType(
+    {
+        "roots": "one entry that can be either: a root, or a mapping of data block 0; "
+        "`--value-kind` takes it for one of them",
+        "mappings": "an empty leaf: of a mapping tree or of the top-level tree",
+    }
+)
+_HALF_JUDGED = (
+    "taken for mappings, but one of the two values can be a root: if both are meant to be, say "
+    "`--value-kind roots`"
 )
 
 
@@ -105,8 +119,17 @@ def sentences(report: Block) -> Iterator[str]:
     if report.kind in {"array", "cache-superblock", "era-superblock"}:
         yield "no block of a thin pool: shown as it is"
     if report.value_kind_by == "content":
-        judged = "an empty leaf: of a mapping tree or of the top-level tree"
-        yield _JUDGED[report.value_kind or ""] if report.entries else judged
+        yield _judgement(report)
+
+
+def _judgement(report: Block) -> str:
+    """Return what tells roots from mappings, if anything does."""
+    count = len(report.entries)
+    values = [entry.value for entry in report.entries]
+    if count == _PAIR and any(value.get("block") == 0 and value["time"] for value in values):
+        return _HALF_JUDGED
+    least = _PAIR if report.value_kind == "roots" else 1
+    return (_JUDGED if count >= least else _NOT_JUDGED)[report.value_kind or ""]
 
 
 def tables(report: Block) -> Iterator[Table]:
@@ -133,9 +156,12 @@ def _field_rows(report: Block) -> Iterator[tuple[str, str, str, str]]:
         outer = path[0] if path else ""
         value, note = field.value, field.note or ""
         if isinstance(value, bytes):
-            digits = value.hex() if len(value) <= _SHORT else "not all zeros"
-            shown = digits if any(value) else "zeros"
-            note = plural(len(value), "byte")
+            shown, note = "zeros", plural(len(value), "byte")
+            if any(value):
+                shown = value.hex()
+                if len(value) > _SHORT:
+                    zeros = len(value) - len(value.lstrip(b"\0"))
+                    shown, note = "not zeros", f"{note}: not zero from {field.offset + zeros} on"
         else:
             shown = f"{value:#010x}" if name == "csum" else str(value)
         yield "  " * len(path) + name, str(field.offset), shown, note
