@@ -153,7 +153,8 @@ def machine() -> str:
     with Path("/proc/cpuinfo").open() as file:
         models = [line.partition(": ")[2].strip() for line in file if line.startswith("model name")]
     model = models[0] if models else platform.machine()
-    return f"{model}, {cores()} cores, Linux {platform.release()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{model}, {cores()} cores, Linux {kernel}"
 
 
 def main() -> None:
