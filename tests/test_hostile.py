@@ -53,6 +53,7 @@ def ask(pool):
         mapped[run.device] += run.length
         highest[run.device] = run.virtual_begin + run.length - 1
     assert pool.recount(exclusive=True).mapped_blocks == mapped == sizes
+    assert pool.highest_blocks() == highest
     for device in pool.devices.values():
         assert device.highest_block == highest[device.id]
         assert sum(run.length for run in device.mappings()) == mapped[device.id]

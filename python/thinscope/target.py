@@ -47,12 +47,11 @@ class Target:
         Raises:
             TypeError: It is neither.
         """
-        is_path = isinstance(target, (str, os.PathLike))
-        if not is_path and not callable(getattr(target, "write", None)):
-            kind = type(target).__name__
-            raise TypeError(f"a target is a path or a binary file object, not {kind}")
         self._target = target
         self._path = os.fspath(target) if isinstance(target, (str, os.PathLike)) else None
+        if self._path is None and not callable(getattr(target, "write", None)):
+            kind = type(target).__name__
+            raise TypeError(f"a target is a path or a binary file object, not {kind}")
         self._source = source
         self._never = opened.and_what_is_below() if opened else frozenset()
         self._in_place: BinaryIO | None = None

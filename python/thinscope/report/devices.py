@@ -36,9 +36,10 @@ class DeviceRow:
     snapshot_time: int
 
     @classmethod
-    def of(cls, device: Device, block_bytes: int, mapped_blocks: int) -> Self:
-        """Take over the record of a device; reads the last way down its mapping tree."""
-        highest_block = device.highest_block
+    def of(
+        cls, device: Device, block_bytes: int, mapped_blocks: int, highest_block: int | None
+    ) -> Self:
+        """Take over the record of a device."""
         return cls(
             id=device.id,
             mapped_blocks=mapped_blocks,
@@ -83,8 +84,9 @@ class Devices:
         """Read the records of all devices, and where each one's mappings end."""
         superblock = pool.superblock
         block_bytes = superblock.data_block_bytes
+        highest = pool.highest_blocks()
         rows = tuple(
-            DeviceRow.of(device, block_bytes, device.mapped_blocks)
+            DeviceRow.of(device, block_bytes, device.mapped_blocks, highest[device.id])
             for device in pool.devices.values()
         )
         return cls(

@@ -253,9 +253,10 @@ def _device_totals(
 
 def _largest(pool: Pool, mapped: Mapping[int, int], block_bytes: int) -> tuple[DeviceRow, ...]:
     sizes = ((mapped_blocks, -id_) for id_, mapped_blocks in mapped.items())
+    largest = ((pool.devices[-id_], blocks) for blocks, id_ in nlargest(_LARGEST, sizes))
     return tuple(
-        DeviceRow.of(pool.devices[-negative_id], block_bytes, mapped_blocks)
-        for mapped_blocks, negative_id in nlargest(_LARGEST, sizes)
+        DeviceRow.of(device, block_bytes, mapped_blocks, device.highest_block)
+        for device, mapped_blocks in largest
     )
 
 

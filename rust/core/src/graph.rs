@@ -74,12 +74,6 @@ impl Graph {
         &self.nodes
     }
 
-    /// The internal node at a position.
-    #[must_use]
-    pub fn node(&self, at: u32) -> Option<&InternalNode> {
-        self.nodes.get(index_u32(at))
-    }
-
     /// The blocks of all distinct leaves, ascending.
     #[must_use]
     pub fn leaves(&self) -> &[MetadataBlock] {
@@ -104,6 +98,21 @@ impl Graph {
             let child = if is_lowest { NodeRef::Leaf(*child) } else { NodeRef::Internal(*child) };
             (KeyRange { first: *first, last }, child)
         })
+    }
+
+    /// Puts the children of the internal node at a position on a stack, those that can hold keys
+    /// of a range, the first one last.
+    pub(crate) fn stack_children(&self, at: u32, wanted: KeyRange, stack: &mut Vec<NodeRef>) {
+        let Some(node) = self.nodes.get(index_u32(at)) else {
+            return;
+        };
+        let first_child = stack.len();
+        let meets = |range: &KeyRange| range.last >= wanted.first && range.first <= wanted.last;
+        let children = self.children(node).filter(|(range, _)| meets(range));
+        stack.extend(children.map(|(_, child)| child));
+        if let Some(children) = stack.get_mut(first_child..) {
+            children.reverse();
+        }
     }
 
     /// Folds down: whether several devices reach each leaf. Cost: one step an edge.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 import click
 
@@ -85,7 +86,7 @@ _PARAMETERS: list[click.Parameter] = [
 def command(  # noqa: PLR0913 - the options of thin_dump
     source: str,
     *,
-    format: str,  # noqa: A002
+    format: Literal["xml", "human_readable"],  # noqa: A002
     repair: bool,
     metadata_snap: int | None,
     dev_id: tuple[int, ...],
@@ -128,7 +129,7 @@ def command(  # noqa: PLR0913 - the options of thin_dump
             header = {"data_blocks": 0}
         pool.dump(
             sys.stdout.buffer if output is None else output,
-            format="xml" if format == "xml" else "human_readable",
+            format=format,
             devices=None if skip_mappings or not dev_id else dev_id,
             mappings=not skip_mappings,
             **header,

@@ -1,6 +1,7 @@
 //! What a dump writes, in order: shared leaf runs first, then the devices.
 
 use super::leaf_runs::LeafRuns;
+use crate::btree::KeyRange;
 use crate::devices::Device;
 use crate::graph::{Graph, NodeRef};
 use crate::units::DeviceId;
@@ -24,7 +25,7 @@ pub(super) enum Step<'a> {
 pub(super) struct Script<'a> {
     graph: &'a Graph,
     runs: &'a LeafRuns,
-    definitions: Vec<u32>,
+    definitions: std::vec::IntoIter<u32>,
     /// Those still to come.
     devices: std::slice::Iter<'a, Device>,
     /// Their roots.
@@ -48,12 +49,11 @@ enum Place {
 impl<'a> Script<'a> {
     /// The devices are those of the graph.
     pub(super) fn new(devices: &'a [Device], graph: &'a Graph, runs: &'a LeafRuns) -> Self {
-        let mut definitions: Vec<u32> = runs.shared_heads().collect();
-        definitions.reverse();
+        let definitions: Vec<u32> = runs.shared_heads().collect();
         Self {
             graph,
             runs,
-            definitions,
+            definitions: definitions.into_iter(),
             devices: devices.iter(),
             roots: graph.roots().iter(),
             place: Place::Between,
@@ -64,7 +64,7 @@ impl<'a> Script<'a> {
     }
 
     fn begin_next(&mut self) -> Option<Step<'a>> {
-        if let Some(head) = self.definitions.pop() {
+        if let Some(head) = self.definitions.next() {
             self.place = Place::Definition;
             self.leaf = Some(head);
             return Some(Step::DefinitionBegin(head));
@@ -85,12 +85,7 @@ impl<'a> Script<'a> {
             if let NodeRef::Internal(node) = node
                 && head != self.runs.head(last)
             {
-                let children = self.graph.node(node).map(|node| self.graph.children(node));
-                let first_child = self.stack.len();
-                self.stack.extend(children.into_iter().flatten().map(|(_, child)| child));
-                if let Some(children) = self.stack.get_mut(first_child..) {
-                    children.reverse();
-                }
+                self.graph.stack_children(node, KeyRange::ALL, &mut self.stack);
             } else if self.last_head.replace(head) != Some(head) {
                 // A run is whole in each list: all below the node, and maybe more, is of it.
                 return Some(head);

@@ -21,20 +21,9 @@ impl LeafCursor {
     /// The position of the next leaf.
     pub fn next(&mut self, graph: &Graph) -> Option<u32> {
         loop {
-            let at = match self.stack.pop()? {
+            match self.stack.pop()? {
                 NodeRef::Leaf(at) => return Some(at),
-                NodeRef::Internal(at) => at,
-            };
-            let Some(node) = graph.node(at) else {
-                continue;
-            };
-            let first_child = self.stack.len();
-            let wanted = graph.children(node).filter(|(range, _)| {
-                range.last >= self.wanted.first && range.first <= self.wanted.last
-            });
-            self.stack.extend(wanted.map(|(_, child)| child));
-            if let Some(children) = self.stack.get_mut(first_child..) {
-                children.reverse();
+                NodeRef::Internal(at) => graph.stack_children(at, self.wanted, &mut self.stack),
             }
         }
     }
