@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::finish::Finished;
+use crate::miscount::Miscount;
 use crate::writer::Geometry;
 
 /// A device as it was built.
@@ -40,6 +41,10 @@ pub struct Answers {
     pub data_blocks: u64,
     /// Of those, counted as used.
     pub data_used: u64,
+    /// Data blocks that are counted as used and that nothing reaches.
+    pub leaked: Vec<u64>,
+    /// Data blocks that are reached and counted as free.
+    pub missing: Vec<u64>,
     /// Blocks of the metadata device.
     pub metadata_blocks: u32,
     /// Of those, allocated.
@@ -65,8 +70,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// The answers of a pool in which devices reach all data blocks in use, and a metadata
-    /// snapshot, where one is held, has the same devices.
+    /// The answers of a pool in which devices reach all data blocks in use that did not leak,
+    /// and a metadata snapshot, where one is held, has the same devices.
     pub(crate) fn of(
         shape: &'static str,
         geometry: &Geometry,
@@ -75,6 +80,7 @@ impl Answers {
         (devices, distinct_roots): (Vec<DeviceAnswer>, u64),
     ) -> Self {
         let held = finished.metadata_snapshot;
+        let Miscount { leaked, missing } = finished.miscount.clone();
         Self {
             shape,
             seed: geometry.seed,
@@ -86,7 +92,9 @@ impl Answers {
             metadata_blocks: finished.metadata_blocks,
             metadata_used: finished.metadata_used,
             mappings: devices.iter().map(|device| device.mapped_blocks).sum(),
-            distinct_data_blocks: finished.data_used,
+            distinct_data_blocks: finished.data_used + missing.len() as u64 - leaked.len() as u64,
+            leaked,
+            missing,
             distinct_roots,
             metadata_snapshot: held,
             snapshot_devices: if held.is_some() { devices.clone() } else { Vec::new() },

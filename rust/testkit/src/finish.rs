@@ -14,6 +14,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use crate::counts::Counts;
 use crate::image::Image;
+use crate::miscount::Miscount;
 use crate::random::Random;
 use crate::tree::write_tree;
 use crate::writer::Writer;
@@ -44,6 +45,8 @@ pub struct Finished {
     pub data_blocks: u64,
     /// Of those, in use.
     pub data_used: u64,
+    /// What the data space map counts wrongly.
+    pub miscount: Miscount,
     /// Where the metadata snapshot's copy of the superblock lies.
     pub metadata_snapshot: Option<u32>,
 }
@@ -84,6 +87,7 @@ impl Writer {
             metadata_used: superblock.metadata_space_map_root.nr_allocated.get(),
             data_blocks: superblock.data_space_map_root.nr_blocks.get(),
             data_used: superblock.data_space_map_root.nr_allocated.get(),
+            miscount: self.miscount,
             metadata_snapshot: held_block,
         })
     }
@@ -110,12 +114,16 @@ impl Writer {
     }
 
     fn data_space_map(&mut self) -> Result<SpaceMapRoot> {
-        let counts = std::mem::take(&mut self.data);
-        let end = counts.end();
+        let mut counts = std::mem::take(&mut self.data);
+        let end = counts.end().max(self.miscount.end());
         let blocks = self.geometry.data_blocks.unwrap_or_else(|| (end + end / 4).max(1));
         if blocks < end {
             return Err(Error::other(format!("{blocks} data blocks are less than {end}, in use")));
         }
+        let more = (self.geometry.leaked, self.geometry.missing);
+        let mut random = Random::new(self.geometry.seed).fork(11);
+        self.miscount.draw(&counts, blocks, more, &mut random)?;
+        self.miscount.apply(&mut counts)?;
         let bitmaps = blocks.div_ceil(BITMAP_ENTRIES);
         if bitmaps > MAX_METADATA_BLOCKS {
             return Err(Error::other("the data device's bitmaps do not fit the metadata"));

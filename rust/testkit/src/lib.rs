@@ -21,6 +21,7 @@ pub mod finish;
 pub mod hostile;
 pub mod image;
 pub mod mapping;
+pub mod miscount;
 pub mod model;
 pub mod node;
 pub mod patch;

@@ -125,6 +125,19 @@ impl Model {
         }
     }
 
+    /// Maps a block to a data block, whoever has that one too. What is mapped so has time 0, and
+    /// the device counts as snapshotted later: the data block may be shared.
+    pub fn map(&mut self, id: u64, block: u64, data: u64) {
+        let Some(record) = self.live.records.get(id).copied() else { return };
+        self.live.time = self.live.time.max(1);
+        let snapshotted_time = record.snapshotted_time.max(1);
+        self.live.records.insert(id, Record { snapshotted_time, ..record });
+        self.data_next = self.data_next.max(data + 1);
+        self.data_free.retain(|free| *free != data);
+        let is_mapped = self.live.devices.get(id).is_some_and(|tree| tree.get(block).is_some());
+        self.change(id, i64::from(!is_mapped), |tree| tree.insert(block, pack(data, 0)));
+    }
+
     /// Takes the mappings of blocks away.
     pub fn discard(&mut self, id: u64, blocks: std::ops::Range<u64>) {
         for block in blocks {

@@ -1,9 +1,11 @@
 //! Healthy pools by shape.
 
 mod churn;
+mod history;
 mod one_device;
 mod shared_data;
 mod snapshots;
+mod tangle;
 
 use std::io::Result;
 
@@ -37,11 +39,15 @@ pub enum Shape {
     Small,
     /// A snapshot shares nodes with an origin whose root has split since.
     TwoDepths,
+    /// Data blocks that random sets of devices share.
+    Tangle,
+    /// What a text tells step by step.
+    History,
 }
 
 impl Shape {
     /// All shapes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::OneDevice,
         Self::SnapshotsShared,
         Self::SnapshotsOwnSpines,
@@ -49,6 +55,8 @@ impl Shape {
         Self::Churn,
         Self::Small,
         Self::TwoDepths,
+        Self::Tangle,
+        Self::History,
     ];
 
     /// The name, as on the command line.
@@ -62,6 +70,8 @@ impl Shape {
             Self::Churn => "churn",
             Self::Small => "small",
             Self::TwoDepths => "two-depths",
+            Self::Tangle => "tangle",
+            Self::History => "history",
         }
     }
 }
@@ -92,9 +102,9 @@ pub struct Options {
     pub loose_edges: bool,
     /// Hold a metadata snapshot.
     pub metadata_snapshot: bool,
-    /// Random steps of a churn.
+    /// Random steps of a churn or a tangle.
     pub steps: u64,
-    /// Virtual blocks that the steps of a churn begin at.
+    /// Virtual blocks that the steps of a churn or a tangle begin at.
     pub span: u64,
     /// Most blocks that a step of a churn writes or discards.
     pub longest: u64,
@@ -105,6 +115,8 @@ pub struct Options {
     pub least: usize,
     /// Internal levels of two depths when the snapshot is made.
     pub height: usize,
+    /// What happens, a line for each step; see `testkit build --help`.
+    pub history: String,
 }
 
 impl Default for Options {
@@ -127,6 +139,7 @@ impl Default for Options {
             capacity: 6,
             least: 1,
             height: 2,
+            history: String::new(),
         }
     }
 }
@@ -156,7 +169,16 @@ pub fn build(shape: Shape, options: &Options, image: Image) -> Result<(Image, An
         Shape::Churn => churn::build(options, writer),
         Shape::Small => churn::build_small(options, writer),
         Shape::TwoDepths => churn::build_two_depths(options, writer),
+        Shape::Tangle => tangle::build(options, writer),
+        Shape::History => history::build(options, writer),
     }
+}
+
+/// The fill of nodes that the kernel's way of working leaves behind: one that splits leaves half
+/// its entries to each side, so no more can be kept.
+fn node_fill(options: &Options) -> Fill {
+    let high = options.capacity as u64;
+    Fill { low: options.least.min(options.capacity.div_ceil(2)) as u64, high }
 }
 
 /// A device to be entered in the top-level and details trees.

@@ -10,6 +10,7 @@ use thinscope_core::units::MAX_METADATA_BLOCKS;
 use crate::counts::Counts;
 use crate::fill::Fill;
 use crate::image::Image;
+use crate::miscount::Miscount;
 use crate::node::{Role, encode};
 use crate::random::Random;
 
@@ -30,6 +31,10 @@ pub struct Geometry {
     pub needs_check: bool,
     /// Each metadata block is drawn out of the next so many; 1: in order.
     pub scatter: usize,
+    /// Data blocks that the space map counts though nothing reaches them.
+    pub leaked: u64,
+    /// Data blocks that something reaches and the space map does not count.
+    pub missing: u64,
     /// Determines everything that is drawn.
     pub seed: u64,
 }
@@ -44,6 +49,8 @@ impl Default for Geometry {
             slack: false,
             needs_check: false,
             scatter: 1,
+            leaked: 0,
+            missing: 0,
             seed: 0,
         }
     }
@@ -65,6 +72,8 @@ pub struct Writer {
     pub(crate) geometry: Geometry,
     pub(crate) metadata: Counts,
     pub(crate) data: Counts,
+    /// What the data space map is to count wrongly; more of it is drawn in the end.
+    pub(crate) miscount: Miscount,
     /// Blocks to draw the next one from.
     drawn: Vec<u32>,
     /// First block that is neither in use nor among those to draw from.
@@ -83,6 +92,7 @@ impl Writer {
             geometry,
             metadata: Counts::default(),
             data: Counts::default(),
+            miscount: Miscount::default(),
             drawn: Vec::new(),
             next: 1,
             random,

@@ -4,9 +4,8 @@ use std::io::Result;
 
 use thinscope_core::units::MAX_DEVICE_ID;
 
-use super::{Options, Shape};
+use super::{Options, Shape, node_fill};
 use crate::answers::Answers;
-use crate::fill::Fill;
 use crate::image::Image;
 use crate::model::{CowTree, Model, Node};
 use crate::random::Random;
@@ -35,7 +34,7 @@ pub(super) fn build_small(options: &Options, writer: Writer) -> Result<(Image, A
 /// Grows an origin until its root is full, takes a snapshot, and goes on until the origin's
 /// root splits: the snapshot's root still has the old children.
 pub(super) fn build_two_depths(options: &Options, writer: Writer) -> Result<(Image, Answers)> {
-    let mut model = Model::new(fill(options));
+    let mut model = Model::new(node_fill(options));
     model.create(1);
     let mut next = 0;
     while root_entries(&model) < options.capacity || height(&model) < options.height {
@@ -53,12 +52,6 @@ pub(super) fn build_two_depths(options: &Options, writer: Writer) -> Result<(Ima
     model.snapshot(2, 3);
     model.write(1, 0..1);
     model.write_pool(Shape::TwoDepths.name(), writer)
-}
-
-/// A node that splits leaves half its entries to each side: no more can be kept.
-fn fill(options: &Options) -> Fill {
-    let high = options.capacity as u64;
-    Fill { low: options.least.min(options.capacity.div_ceil(2)) as u64, high }
 }
 
 fn root_entries(model: &Model) -> usize {
@@ -80,7 +73,7 @@ fn height(model: &Model) -> usize {
 
 fn model(options: &Options, steps: u64) -> Model {
     let mut random = Random::new(options.geometry.seed).fork(5);
-    let mut model = Model::new(fill(options));
+    let mut model = Model::new(node_fill(options));
     // What every such pool has: the lowest and highest id, an empty device, a high virtual
     // block, snapshots of snapshots.
     model.create(0);

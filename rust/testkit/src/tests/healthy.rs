@@ -1,6 +1,6 @@
 //! Healthy pools open, and every figure is the one that was built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::mem::offset_of;
 
 use thinscope_core::raw::SuperblockDisk;
@@ -39,6 +39,7 @@ fn odd(seed: u64) -> Options {
         loose_edges: true,
         metadata_snapshot: true,
         steps: 1000,
+        history: "create 1\nwrite 1 0..9\nsnapshot 1 2\nhold\ndelete 1\nmap 2 4..6 9".to_owned(),
         ..Options::default()
     }
 }
@@ -96,10 +97,14 @@ fn check(shape: Shape, options: &Options) {
     assert_eq!(answers.data_used, brute.data.len() as u64, "{shape:?}");
     assert_eq!(answers.metadata_used, brute.metadata.len() as u64, "{shape:?}");
 
-    if answers.metadata_snapshot.is_some() {
-        let held = read(&bytes, View::MetadataSnapshot, 2);
+    let held = answers.metadata_snapshot.map(|_| read(&bytes, View::MetadataSnapshot, 2));
+    let model = reading.model(held.as_ref()).with_nodes(&bytes);
+    let told = model.contradiction(reading.sharing.as_ref().unwrap());
+    assert_eq!(told, None, "{shape:?}");
+    if let Some(held) = held {
         assert!(held.errors.is_empty(), "{shape:?}: {:?}", held.errors);
         assert_eq!(sums(&held), answers.snapshot_devices, "{shape:?}");
+        assert_eq!(held.sharing_contradiction(None), None, "{shape:?}");
     }
 }
 
@@ -209,6 +214,87 @@ fn a_metadata_snapshot_alone_keeps_blocks() {
     let ids = keys(&answers.devices);
     assert!(ids.contains(&0) && ids.contains(&0xff_ffff), "{ids:?}");
     assert!(answers.devices.iter().any(|device| device.mapped_blocks == 0));
+}
+
+#[test]
+fn miscounted_blocks_are_those_that_are_told() {
+    for shape in Shape::ALL.into_iter().filter(|shape| *shape != Shape::History) {
+        for seed in 0..3 {
+            let options = odd(seed);
+            let geometry = Geometry { leaked: 9, missing: 5, ..options.geometry };
+            let (bytes, answers) = built(shape, &Options { geometry, ..options });
+            let reading = read(&bytes, View::Live, 2);
+            assert!(reading.errors.is_empty(), "{shape:?}: {:?}", reading.errors);
+            let mut counted = Brute::count(&bytes).data;
+            assert_eq!((answers.leaked.len(), answers.missing.len()), (9, 5));
+            assert!(answers.leaked.iter().all(|block| counted.insert(*block, 1).is_none()));
+            assert!(answers.missing.iter().all(|block| counted.remove(block).is_some()));
+            assert_eq!(expand(&reading.counts[0]), counted, "{shape:?}");
+            assert_eq!(answers.data_used, counted.len() as u64, "{shape:?}");
+        }
+    }
+}
+
+#[test]
+fn a_tangle_shares_below_leaves_of_its_own() {
+    for metadata_snapshot in [false, true] {
+        let options = Options { metadata_snapshot, devices: 30, span: 400, ..odd(1) };
+        let (bytes, answers) = built(Shape::Tangle, &options);
+        let counts = Brute::count(&bytes).data;
+        assert!(counts.values().filter(|count| **count > 9).count() > 99);
+        assert!(answers.distinct_roots > 20);
+        let devices = answers.mappings_by_device.unwrap();
+        assert!(devices[&29].is_empty());
+        let of_one = devices[&28].iter().map(|(_, data, _)| data).collect::<HashSet<_>>();
+        assert!(of_one.len() < devices[&28].len(), "no data block mapped twice");
+        assert_eq!(answers.data_used > answers.distinct_data_blocks, metadata_snapshot);
+        assert_eq!(devices.len() < 30, metadata_snapshot);
+    }
+}
+
+fn told(history: &str) -> std::io::Result<(Image, Answers)> {
+    let geometry = Geometry { data_blocks: Some(20), ..Geometry::default() };
+    let options = Options { geometry, history: history.to_owned(), ..Options::default() };
+    build(Shape::History, &options, Image::memory())
+}
+
+#[test]
+fn a_history_comes_about_as_told() {
+    let (image, answers) = told(
+        "create 1  # the origin\n\nwrite 1 0..3\nsnapshot 1 2\nwrite 2 2..4\nhold\n\
+         discard 1 0..1\nmap 1 7..9 3\nleak 11..13\nforget 4..5\ncreate 3\ndelete 3\n",
+    )
+    .unwrap();
+    let devices = answers.mappings_by_device.unwrap();
+    assert_eq!(devices[&1], [(1, 1, 0), (2, 2, 0), (7, 3, 0), (8, 4, 0)]);
+    assert_eq!(devices[&2], [(0, 0, 0), (1, 1, 0), (2, 3, 1), (3, 4, 1)]);
+    let held = answers.snapshot_mappings_by_device.unwrap();
+    assert_eq!((held[&1].len(), &held[&2]), (3, &devices[&2]));
+    assert_eq!((answers.leaked, answers.missing), (vec![11, 12], vec![4]));
+    let expected = [(0, 2), (1, 3), (2, 2), (3, 2), (11, 1), (12, 1)];
+    let reading = read(&image.into_bytes(), View::Live, 1);
+    assert_eq!(expand(&reading.counts[0]), BTreeMap::from(expected));
+}
+
+#[test]
+fn what_cannot_happen_is_no_history() {
+    let two = "create 1\nwrite 1 0..2\n";
+    for (line, what) in [
+        ("create 1", "line 3"),
+        ("create 16777216", "line 3"),
+        ("snapshot 2 3", "no device 2"),
+        ("snapshot 1 1", "cannot"),
+        ("write 2 0..1", "no device 2"),
+        ("write 1 0", "no range"),
+        ("write 1 0..x", "x: invalid"),
+        ("dance 1", "what is dance 1?"),
+        ("leak 1..2", "in use"),
+        ("leak 20..21", "20 data blocks"),
+        ("forget 2..3", "is free"),
+    ] {
+        let error = told(&format!("{two}{line}")).unwrap_err().to_string();
+        assert!(error.contains(what), "{line}: {error}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use thinscope_core::Error;
 use thinscope_core::superblock::View;
 use thinscope_core::units::BLOCK_SIZE;
 
-use super::reading::read;
+use super::reading::{Reading, read};
 use crate::hostile::{Draft, Expect, METADATA_BLOCKS, Recipe, recipes, sample};
 use crate::patch::{Field, Repair, edit_file, write_sparse};
 use crate::random::Random;
@@ -19,6 +19,20 @@ const SOON: Duration = Duration::from_secs(5);
 /// Pools with a few random edits.
 const EDITS: u64 = 2000;
 
+/// Where passes over the same mappings disagree.
+fn contradiction(live: &Reading, held: &Reading) -> Option<String> {
+    let no_snapshot =
+        held.errors.iter().any(|(_, error)| matches!(error, Error::NoMetadataSnapshot));
+    let opened = live.errors.iter().all(|(pass, _)| pass != "open");
+    let sharing = || {
+        let both = (!no_snapshot).then_some(held);
+        let told = opened.then(|| live.sharing_contradiction(both)).flatten();
+        let is_open = held.errors.iter().all(|(pass, _)| pass != "open");
+        told.or_else(|| is_open.then(|| held.sharing_contradiction(None)).flatten())
+    };
+    live.contradiction().or_else(|| held.contradiction()).or_else(sharing)
+}
+
 /// What a reader does otherwise than the recipe asks for, if it does.
 fn misbehaviour(recipe: &Recipe) -> Option<String> {
     let begin = Instant::now();
@@ -26,7 +40,7 @@ fn misbehaviour(recipe: &Recipe) -> Option<String> {
     let read = catch_unwind(|| {
         let mut live = read(&bytes, View::Live, 2);
         let held = read(&bytes, View::MetadataSnapshot, 2);
-        let contradiction = live.contradiction().or_else(|| held.contradiction());
+        let contradiction = contradiction(&live, &held);
         let errors = &mut live.errors;
         // Recipes may take the snapshot away.
         errors.extend(
@@ -94,7 +108,7 @@ fn random_edits_come_to_an_answer_or_an_error() {
         let read = catch_unwind(|| {
             let (live, held) =
                 (read(&draft.bytes, View::Live, 1), read(&draft.bytes, View::MetadataSnapshot, 1));
-            live.contradiction().or_else(|| held.contradiction())
+            contradiction(&live, &held)
         });
         let misbehaviour = read.unwrap_or_else(|_| Some("panics".to_owned()));
         told.extend(misbehaviour.map(|what| format!("seed {seed}: {what}")));

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use thinscope_core::btree::KeyRange;
+use thinscope_core::fragmentation::{Fragmentation, FreeExtents};
 use thinscope_core::mappings::Run;
 use thinscope_core::recount::Recount;
+use thinscope_core::sharing::Sharing;
 use thinscope_core::source::MemorySource;
 use thinscope_core::space_map::CountRun;
 use thinscope_core::superblock::SpaceMap;
@@ -14,13 +16,21 @@ use thinscope_core::units::{DeviceId, VirtualBlock};
 use thinscope_core::watch::Watch;
 use thinscope_core::{Error, Pool};
 
+use super::fragmentation;
+use super::sharing::Model;
+
 /// More runs, or batches of runs, than any pool of the tests has.
 const MOST_RUNS: usize = 1_000_000;
 
 /// What the passes gave; nothing where they ended in an error.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reading {
+    view: View,
     pub(super) recount: Option<Recount>,
+    pub(super) sharing: Option<Arc<Sharing>>,
+    fragmentation: Option<Fragmentation>,
+    /// None of a metadata snapshot.
+    free: Option<FreeExtents>,
     pub(super) runs: Vec<Run>,
     /// Of the data map, and of the metadata map.
     pub(super) counts: [Vec<CountRun>; 2],
@@ -41,6 +51,21 @@ struct DeviceReading {
 }
 
 impl Reading {
+    const fn new(view: View) -> Self {
+        Self {
+            view,
+            recount: None,
+            sharing: None,
+            fragmentation: None,
+            free: None,
+            runs: Vec::new(),
+            counts: [Vec::new(), Vec::new()],
+            endless: None,
+            devices: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     /// Where two passes over the same mappings disagree: one ends in an error or counts otherwise.
     pub(super) fn contradiction(&self) -> Option<String> {
         if let Some(pass) = &self.endless {
@@ -49,6 +74,22 @@ impl Reading {
         let failed = |name: &str| self.errors.iter().any(|(pass, _)| pass == name);
         if failed("recount") != failed("mappings") {
             return Some("only one of recount and mappings ends in an error".to_owned());
+        }
+        if failed("recount") != failed("fragmentation") {
+            return Some("only one of recount and fragmentation ends in an error".to_owned());
+        }
+        if failed("free extents") != (self.view == View::Live && failed("Data counts")) {
+            return Some("only one of free extents and data counts ends in an error".to_owned());
+        }
+        let free = self.free.as_ref();
+        let told = free.and_then(|free| fragmentation::free_contradiction(free, &self.counts[0]));
+        if told.is_some() {
+            return told;
+        }
+        let found = self.fragmentation.as_ref();
+        let told = found.and_then(|found| fragmentation::contradiction(found, &self.runs));
+        if told.is_some() {
+            return told;
         }
         let recount = self.recount.as_ref()?;
         let mapped: u64 = recount.mapped_blocks.iter().map(|(_, mapped)| *mapped).sum();
@@ -80,6 +121,38 @@ impl Reading {
         })
     }
 
+    /// Where what is said of sharing disagrees with the mappings and counts, and with the
+    /// mappings of the metadata snapshot where one is held.
+    pub(super) fn sharing_contradiction(&self, held: Option<&Self>) -> Option<String> {
+        let has_failed = |reading: &Self, names: &[&str]| {
+            reading.errors.iter().any(|(pass, _)| names.contains(&pass.as_str()))
+        };
+        let passes: &[&str] = match self.view {
+            View::Live => &["recount", "mappings", "Data counts"],
+            View::MetadataSnapshot => &["recount", "mappings"],
+        };
+        let failed = has_failed(self, passes)
+            || held.is_some_and(|held| has_failed(held, &["open", "recount"]));
+        let Some(sharing) = &self.sharing else {
+            return (!failed).then(|| "only sharing ends in an error".to_owned());
+        };
+        if failed {
+            return Some("sharing ends in no error".to_owned());
+        }
+        self.model(held).contradiction(sharing)
+    }
+
+    /// What is said of sharing ought to be this.
+    pub(super) fn model(&self, held: Option<&Self>) -> Model {
+        let mapped = self.recount.iter().flat_map(|recount| &recount.mapped_blocks);
+        let counts = (self.view == View::Live).then_some(&*self.counts[0]);
+        let model = Model::new(mapped.map(|(id, _)| id.get()), &self.runs, counts);
+        match held {
+            Some(held) => model.with_snapshot(&held.runs),
+            None => model,
+        }
+    }
+
     fn note<T>(&mut self, pass: impl Into<String>, answer: thinscope_core::Result<T>) -> Option<T> {
         match answer {
             Ok(answer) => Some(answer),
@@ -93,13 +166,16 @@ impl Reading {
 
 /// Reads all that there is to read, on so many threads.
 pub(super) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
-    let mut reading = Reading::default();
+    let mut reading = Reading::new(view);
     let watch = Watch::new();
     let source = Arc::new(MemorySource::new(bytes.to_vec()));
     let opened = Pool::from_source(source, view, threads, &watch);
     let Some(pool) = reading.note("open", opened) else { return reading };
     reading.note("graph", pool.graph(&watch));
     reading.recount = reading.note("recount", pool.recount(true, &watch));
+    reading.sharing = reading.note("sharing", pool.sharing(&watch));
+    reading.fragmentation = reading.note("fragmentation", pool.fragmentation(&watch));
+    reading.free = reading.note("free extents", pool.free_extents(1, &watch)).flatten();
     reading.runs = runs(&mut reading, &pool, None, &watch);
     for (at, map) in [SpaceMap::Data, SpaceMap::Metadata].into_iter().enumerate() {
         reading.counts[at] = counts(&mut reading, &pool, map, &watch);

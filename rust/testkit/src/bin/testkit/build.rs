@@ -24,6 +24,10 @@ enum ShapeName {
     Small,
     /// A node shared at two depths.
     TwoDepths,
+    /// Data blocks that random sets of devices share, some twice.
+    Tangle,
+    /// What a text tells step by step.
+    History,
 }
 
 impl From<ShapeName> for Shape {
@@ -36,6 +40,8 @@ impl From<ShapeName> for Shape {
             ShapeName::Churn => Self::Churn,
             ShapeName::Small => Self::Small,
             ShapeName::TwoDepths => Self::TwoDepths,
+            ShapeName::Tangle => Self::Tangle,
+            ShapeName::History => Self::History,
         }
     }
 }
@@ -57,7 +63,7 @@ pub(crate) struct BuildArgs {
     /// Mappings of the origin, or of each device that shares data.
     #[arg(long, default_value_t = 10_000)]
     mappings: u64,
-    /// Snapshots of the origin, or devices that share data.
+    /// Snapshots of the origin, or devices that share data or are tangled.
     #[arg(long, default_value_t = 10)]
     devices: u32,
     /// Percent of leaves that a snapshot or its origin rewrites (of runs, with shared data).
@@ -87,16 +93,16 @@ pub(crate) struct BuildArgs {
     /// Hold a metadata snapshot.
     #[arg(long)]
     metadata_snapshot: bool,
-    /// Random steps of a churn.
+    /// Random steps of a churn, or runs of a tangle.
     #[arg(long, default_value_t = 3000)]
     steps: u64,
-    /// Virtual blocks that the steps of a churn begin at.
+    /// Virtual blocks that the steps of a churn or a tangle begin at.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     span: u64,
-    /// Most blocks that a step of a churn writes or discards.
+    /// Most blocks that a step of a churn writes or discards, or of a tangle maps.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     longest: u64,
-    /// Entries in a node of a churn or of two depths before it splits.
+    /// Entries in a node before it splits: churn, two depths, tangle, history.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(3..=252))]
     capacity: u64,
     /// Entries that such a node below the root keeps, filled up from its siblings; half the
@@ -106,6 +112,17 @@ pub(crate) struct BuildArgs {
     /// Internal levels of two depths when the snapshot is made.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=4))]
     height: u64,
+    /// The text of a history, a line a step: create ID, snapshot ORIGIN ID, write ID 0..4,
+    /// discard ID 0..4, map ID 0..4 DATA, delete ID, hold, leak 8..9, forget 3..4. The last two
+    /// make the data space map count blocks wrongly. What follows a # is a comment.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Data blocks that the space map counts though nothing reaches them.
+    #[arg(long, default_value_t = 0)]
+    leaked: u64,
+    /// Data blocks that something reaches and the space map does not count.
+    #[arg(long, default_value_t = 0)]
+    missing: u64,
     /// Set the flag that the pool needs a check.
     #[arg(long)]
     needs_check: bool,
@@ -133,8 +150,8 @@ impl BuildArgs {
         clippy::cast_sign_loss,
         reason = "a percentage from the command line; a negative one becomes 0"
     )]
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> std::io::Result<Options> {
+        Ok(Options {
             geometry: Geometry {
                 data_block_sectors: self.data_block_sectors,
                 data_blocks: self.data_blocks,
@@ -143,6 +160,8 @@ impl BuildArgs {
                 slack: self.slack,
                 needs_check: self.needs_check,
                 scatter: self.scatter,
+                leaked: self.leaked,
+                missing: self.missing,
                 seed: self.seed,
             },
             mappings: self.mappings,
@@ -161,12 +180,16 @@ impl BuildArgs {
             capacity: self.capacity as usize,
             least: self.least as usize,
             height: self.height as usize,
-        }
+            history: self
+                .history
+                .as_ref()
+                .map_or_else(|| Ok(String::new()), std::fs::read_to_string)?,
+        })
     }
 
     pub(crate) fn run(&self) -> std::io::Result<()> {
         let image = Image::create(&self.output)?;
-        let (_, answers) = build(self.shape.into(), &self.options(), image)?;
+        let (_, answers) = build(self.shape.into(), &self.options()?, image)?;
         println!(
             "{}: {} devices, {} mappings, {} of {} metadata blocks",
             answers.shape,
