@@ -10,14 +10,30 @@ __all__ = [
     "DEBUG_BUILD",
     "CountRun",
     "CountRunIterator",
+    "DeviceFragmentation",
     "DeviceRecord",
+    "DeviceUsage",
+    "FreeExtents",
+    "Group",
+    "LengthClass",
     "Mappings",
+    "Matrix",
+    "NodeFill",
+    "Pair",
+    "PairIterator",
+    "Plan",
+    "PlanStep",
     "Pool",
+    "Reads",
+    "Reclaim",
     "ReferenceCounts",
     "Run",
     "RunIterator",
+    "SetUsage",
+    "Sharing",
     "SpaceUsage",
     "Superblock",
+    "Totals",
     "checksums",
     "read_block",
 ]
@@ -61,6 +77,86 @@ class CountRunIterator:
     def __next__(self, /) -> CountRun: ...
 
 @final
+class DeviceFragmentation:
+    """
+    How a device lies on the data device, and what reading it from begin to end costs there.
+
+    A run is a stretch of blocks that follow each other in the device and on the data device, as
+    long as it can be. When they were allocated does not matter here; the runs of `mappings` also
+    end where the time changes.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def contiguity(self, /) -> float | None:
+        """
+        The share of `neighbours` that are `contiguous`, or None where there are none.
+        """
+    @property
+    def contiguous(self, /) -> int:
+        """
+        Of those, the pairs that are neighbours on the data device too, d and d + 1.
+        """
+    @property
+    def longest_run(self, /) -> int:
+        """
+        Length of the longest run, in data blocks; 0 where nothing is mapped.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Blocks mapped, in data blocks, as counted.
+        """
+    @property
+    def mean_run(self, /) -> float | None:
+        """
+        Mean length of a run in data blocks, or None where nothing is mapped.
+        """
+    @property
+    def mean_seek(self, /) -> float | None:
+        """
+        Mean distance of a seek in data blocks, or None where there is none.
+        """
+    @property
+    def median_run(self, /) -> int:
+        """
+        The median length of a run, in data blocks: the shortest one that half of the runs, or
+        more, do not exceed; 0 where nothing is mapped.
+        """
+    @property
+    def neighbours(self, /) -> int:
+        """
+        Pairs of neighbouring blocks of the device, v and v + 1, that are both mapped.
+        """
+    @property
+    def reads(self, /) -> list[Reads]:
+        """
+        The same reading in I/Os of 1, 2, 4, ... 64 data blocks.
+        """
+    @property
+    def run_lengths(self, /) -> list[LengthClass]:
+        """
+        The runs by their lengths, in classes of powers of two, from 1 up to that of the longest.
+        """
+    @property
+    def runs(self, /) -> int:
+        """
+        Number of runs: `mapped_blocks` - `contiguous`.
+        """
+    @property
+    def seek_blocks(self, /) -> int:
+        """
+        Sum over the seeks of the data blocks between, forwards or backwards.
+        """
+    @property
+    def seeks(self, /) -> int:
+        """
+        Seeks of reading the mapped blocks once, by ascending virtual block: how many times a
+        block does not begin on the data device where the one read before ended. Holes cost nothing.
+        """
+
+@final
 class DeviceRecord:
     """
     A device as the pool records it.
@@ -94,6 +190,133 @@ class DeviceRecord:
         """
 
 @final
+class DeviceUsage:
+    """
+    What a device holds, in data blocks.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def exclusive_blocks(self, /) -> int:
+        """
+        Of those, blocks that no other device reaches; the metadata snapshot is no device.
+        """
+    @property
+    def id(self, /) -> int:
+        """
+        Id of the device.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Distinct blocks that it reaches.
+        """
+    @property
+    def mappings(self, /) -> int:
+        """
+        How many mappings it has.
+        """
+    @property
+    def shared_blocks(self, /) -> int:
+        """
+        Of those mapped, blocks that other devices reach too.
+        """
+    @property
+    def shared_by(self, /) -> list[tuple[int, int]]:
+        """
+        Blocks by the number of devices that reach them, ascending: (devices, blocks). The sum
+        of blocks/devices is the fair share.
+        """
+
+@final
+class FreeExtents:
+    """
+    The free extents of the data device: stretches of free blocks, as long as they can be.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def blocks(self, /) -> int:
+        """
+        Free blocks, in data blocks.
+        """
+    @property
+    def count(self, /) -> int:
+        """
+        How many there are.
+        """
+    @property
+    def largest(self, /) -> list[tuple[int, int]]:
+        """
+        First block and length of the longest ones, as many as were asked for: the longest first,
+        among equal ones the lowest.
+        """
+    @property
+    def lengths(self, /) -> list[LengthClass]:
+        """
+        By their lengths, in classes of powers of two, from 1 up to that of the longest.
+        """
+    @property
+    def longest(self, /) -> int:
+        """
+        Length of the longest one, in data blocks; 0 where no block is free.
+        """
+
+@final
+class Group:
+    """
+    Devices that share blocks with each other and with no other device.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def blocks(self, /) -> int:
+        """
+        Data blocks that these reach and nobody else.
+        """
+    @property
+    def devices(self, /) -> list[int]:
+        """
+        Ids of the devices, ascending.
+        """
+    @property
+    def has_metadata_snapshot(self, /) -> bool:
+        """
+        Whether the metadata snapshot reaches the blocks too.
+        """
+
+@final
+class LengthClass:
+    """
+    Runs or free extents with lengths from one power of two up to the next.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def blocks(self, /) -> int:
+        """
+        Data blocks in all of them.
+        """
+    @property
+    def count(self, /) -> int:
+        """
+        How many there are.
+        """
+    @property
+    def longest(self, /) -> int:
+        """
+        The longest length of the class, in data blocks: one less than the next power of two.
+        """
+    @property
+    def shortest(self, /) -> int:
+        """
+        The shortest length of the class, in data blocks: a power of two.
+        """
+
+@final
 class Mappings:
     """
     The mappings of one device or of all, as a table of runs: devices by ascending id, runs by
@@ -118,6 +341,156 @@ class Mappings:
         The runs as objects, one at a time.
         """
     def __repr__(self, /) -> str: ...
+
+@final
+class Matrix:
+    """
+    How many blocks each two devices share, as a table of the pairs that share any, by ascending
+    ids.
+
+    Columns: `device_a` and `device_b` (uint32, ids, `device_a` is the lower one), `blocks`
+    (uint64, data blocks that both reach). Computed row by row as it is read: iterate over it, or
+    hand it to anything that takes an Arrow stream. It can be read again.
+    """
+    def __arrow_c_schema__(self, /) -> "object":
+        """
+        The columns' names and types as an Arrow C schema.
+        """
+    def __arrow_c_stream__(self, /, requested_schema: Any | None = None) -> "object":
+        """
+        The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
+        a wish that is not granted: the columns are as documented.
+        """
+    def __iter__(self, /) -> PairIterator:
+        """
+        The pairs as objects, one at a time.
+        """
+    def __repr__(self, /) -> str: ...
+
+@final
+class NodeFill:
+    """
+    How full the distinct nodes of one kind are, over the mapping trees of all devices.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def entries(self, /) -> int:
+        """
+        Entries in use.
+        """
+    @property
+    def mean(self, /) -> float | None:
+        """
+        The mean share of a node's room that is in use, or None where there is no node.
+        """
+    @property
+    def nodes(self, /) -> int:
+        """
+        Distinct nodes, in metadata blocks.
+        """
+    @property
+    def room(self, /) -> int:
+        """
+        Entries that the nodes have room for, 252 each.
+        """
+    @property
+    def tenths(self, /) -> list[int]:
+        """
+        Nodes by the tenth of their room that is in use, ten numbers; full ones are in the last.
+        """
+
+@final
+class Pair:
+    """
+    Two devices and what they share.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def blocks(self, /) -> int:
+        """
+        Data blocks that both reach.
+        """
+    @property
+    def device_a(self, /) -> int:
+        """
+        Id of the device with the lower id.
+        """
+    @property
+    def device_b(self, /) -> int:
+        """
+        Id of the other one.
+        """
+
+@final
+class PairIterator:
+    """
+    Iterates over the pairs of a table.
+    """
+    def __iter__(self, /) -> PairIterator: ...
+    def __next__(self, /) -> Pair: ...
+
+@final
+class Plan:
+    """
+    Which objects to delete, in an order that is possible.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def freed_blocks(self, /) -> int:
+        """
+        Data blocks that all steps free.
+        """
+    @property
+    def is_reached(self, /) -> bool:
+        """
+        Whether that is as much as was asked for.
+        """
+    @property
+    def most_blocks(self, /) -> int:
+        """
+        Data blocks that deleting every object that can go would free.
+        """
+    @property
+    def steps(self, /) -> list[PlanStep]:
+        """
+        The steps, in an order that is possible.
+        """
+
+@final
+class PlanStep:
+    """
+    Objects that go together.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def collected(self, /) -> list[int]:
+        """
+        What goes by itself then, by position, in the order in which it does.
+        """
+    @property
+    def gain_blocks(self, /) -> int:
+        """
+        Data blocks that this step frees.
+        """
+    @property
+    def objects(self, /) -> list[int]:
+        """
+        What is deleted, by position, in an order that is possible.
+        """
+    @property
+    def total_blocks(self, /) -> int:
+        """
+        Data blocks that this step and all before it free.
+        """
 
 @final
 class Pool:
@@ -165,6 +538,19 @@ class Pool:
         """
         Writes the pool as text to a new file, to a binary file object, or to stdout. What the
         header says can be said otherwise.
+        """
+    def fragmentation(
+        self, /
+    ) -> tuple[dict[int, DeviceFragmentation], NodeFill, NodeFill, int, int]:
+        """
+        Tells how scattered things are, by reading each distinct node once: what each device comes
+        to by id, how full leaves and internal nodes are, the nodes that packing would leave, and
+        the nodes that there would be if nothing was shared.
+        """
+    def free_extents(self, /, largest: SupportsIndex) -> FreeExtents | None:
+        """
+        The free extents of the data device, the longest ones named; None through a metadata
+        snapshot.
         """
     def highest_block(self, /, device: SupportsIndex) -> int | None:
         """
@@ -215,10 +601,106 @@ class Pool:
         """
         The reference counts of the data or the metadata space.
         """
+    def sharing(self, /) -> Sharing:
+        """
+        Who shares what: reads each distinct node once, and is found once.
+        """
     @property
     def superblock(self, /) -> Superblock:
         """
         The superblock of the view: the live one, or the metadata snapshot's copy.
+        """
+
+@final
+class Reads:
+    """
+    Reading a device once from begin to end in aligned I/Os of one size.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def io_blocks(self, /) -> int:
+        """
+        Data blocks of the device in an I/O: a power of two. I/O n begins at n times as many.
+        """
+    @property
+    def ios(self, /) -> int:
+        """
+        I/Os with at least one mapped block; the others read zeros, and cost nothing.
+        """
+    @property
+    def pieces(self, /) -> int:
+        """
+        Pieces on the data device: parts of runs, which end where an I/O ends.
+        """
+    @property
+    def pieces_per_io(self, /) -> float | None:
+        """
+        Mean number of pieces in an I/O, or None where there is none: at least 1.
+        """
+    @property
+    def seeks(self, /) -> int:
+        """
+        Pieces that do not begin where the one before ended: the same for each size.
+        """
+    @property
+    def seeks_per_io(self, /) -> float | None:
+        """
+        Mean number of seeks of an I/O, or None where there is none.
+        """
+
+@final
+class Reclaim:
+    """
+    What deleting a set of devices would free, in data blocks where nothing else is said. Freed,
+    kept and still held add up to mapped.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def alone_blocks(self, /) -> list[int]:
+        """
+        What deleting only one group would free, for each.
+        """
+    @property
+    def freed_blocks(self, /) -> int:
+        """
+        Of those, blocks that nobody else reaches.
+        """
+    @property
+    def freed_metadata_blocks(self, /) -> int:
+        """
+        Nodes of mapping trees that nobody else reaches: metadata blocks.
+        """
+    @property
+    def holders(self, /) -> list[tuple[int, int]]:
+        """
+        The devices outside that reach blocks of the set, and how many: most blocks first, then
+        by ascending id.
+        """
+    @property
+    def kept_by_metadata_snapshot_blocks(self, /) -> int:
+        """
+        Of those, blocks that no other device reaches, but the metadata snapshot: freed when it
+        is released.
+        """
+    @property
+    def kept_metadata_blocks(self, /) -> int:
+        """
+        Nodes of mapping trees that beside the set only the metadata snapshot reaches: metadata
+        blocks.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Distinct blocks that the set reaches.
+        """
+    @property
+    def still_held_blocks(self, /) -> int:
+        """
+        Of those, blocks that other devices reach.
         """
 
 @final
@@ -288,6 +770,125 @@ class RunIterator:
     """
     def __iter__(self, /) -> RunIterator: ...
     def __next__(self, /) -> Run: ...
+
+@final
+class SetUsage:
+    """
+    What a set of devices holds, in data blocks.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def exclusive_blocks(self, /) -> int:
+        """
+        Of those, blocks that no device outside the set reaches; the metadata snapshot is no
+        device.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Distinct blocks that the set reaches.
+        """
+    @property
+    def reclaimable_blocks(self, /) -> int:
+        """
+        Of those, blocks that the metadata snapshot does not reach either.
+        """
+    @property
+    def shared_by(self, /) -> list[tuple[int, int]]:
+        """
+        By the number of devices that reach a block, ascending: (devices, blocks times devices
+        of the set that reach them). The sum of blocks/devices is the fair share.
+        """
+
+@final
+class Sharing:
+    """
+    Who shares what in a pool, as of when it was read: answers are immediate and need no source.
+    """
+    def __repr__(self, /) -> str: ...
+    def devices(self, /) -> list[DeviceUsage]:
+        """
+        What each device holds, by ascending id.
+        """
+    def groups(self, /, limit: SupportsIndex) -> list[Group]:
+        """
+        The groups of two devices or more that share most blocks: most blocks first, then by
+        their devices, first those that the metadata snapshot does not have.
+        """
+    @property
+    def has_metadata_snapshot(self, /) -> bool:
+        """
+        Whether a held metadata snapshot is a holder beside the devices.
+        """
+    def leaked(self, /) -> list[tuple[int, int]] | None:
+        """
+        Blocks that are counted as used and reached by nobody, as runs (begin, length) of data
+        blocks, ascending, or None through a metadata snapshot.
+        """
+    def matrix(self, /) -> Matrix:
+        """
+        How many blocks each two devices share.
+        """
+    def missing(self, /) -> list[tuple[int, int]] | None:
+        """
+        Blocks that are reached, but counted as free, as runs (begin, length) of data blocks,
+        ascending, or None through a metadata snapshot.
+        """
+    def picture(self, /, cells: SupportsIndex) -> list[tuple[int, int, int, int, int, int]] | None:
+        """
+        The data device cut into at most so many cells of one size, and never into more than 2**20;
+        the last may be smaller. Of each cell, in data blocks: free, reached by one device, by several
+        devices, by the metadata snapshot alone, leaked, which add up to the cell; and of those
+        reached the ones counted as free. None through a metadata snapshot.
+        """
+    def plan(
+        self,
+        /,
+        objects: SupportsGetItem[
+            int,
+            tuple[
+                SupportsGetItem[int, SupportsIndex], SupportsGetItem[int, SupportsIndex], bool, bool
+            ],
+        ],
+        target_blocks: SupportsIndex,
+        *,
+        min_each_blocks: SupportsIndex = 0,
+        in_order: bool = False,
+    ) -> Plan:
+        """
+        Plans which objects to delete so that `target_blocks` data blocks come free.
+
+        An object is (ids of its devices, positions of the objects that it stands on and that
+        cannot go before it, whether it goes by itself as soon as nobody uses it any more,
+        whether it may go). Who may not go keeps all that it stands on. A step that frees less
+        than `min_each_blocks` is not taken. `in_order` takes the objects in their order, rather
+        than those that free most.
+        """
+    def reclaim(
+        self,
+        /,
+        groups: SupportsGetItem[int, SupportsGetItem[int, SupportsIndex]],
+        also: SupportsGetItem[int, SupportsIndex],
+    ) -> Reclaim:
+        """
+        What deleting the devices of all groups and `also` would free.
+        """
+    def shared_with(self, /, device: SupportsIndex) -> list[tuple[int, int]]:
+        """
+        How many blocks each other device reaches of those that one device does: (id, blocks),
+        by ascending id, without those that reach none.
+        """
+    def totals(self, /) -> Totals:
+        """
+        Sums over the whole pool.
+        """
+    def usage(
+        self, /, groups: SupportsGetItem[int, SupportsGetItem[int, SupportsIndex]]
+    ) -> list[SetUsage]:
+        """
+        What each of some sets of devices holds; a device may be in several.
+        """
 
 @final
 class SpaceUsage:
@@ -431,6 +1032,70 @@ class Superblock:
     def version(self, /) -> int:
         """
         Version of the format (`version`): 1 or 2.
+        """
+
+@final
+class Totals:
+    """
+    Sums over the whole pool, in data blocks where nothing else is said. One device, several
+    devices, only in the metadata snapshot and leaked, less the missing count, add up to used.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def classes(self, /) -> int:
+        """
+        Different sets of holders that blocks have.
+        """
+    @property
+    def kept_by_metadata_snapshot_blocks(self, /) -> int:
+        """
+        Blocks that the metadata snapshot reaches, whoever else does.
+        """
+    @property
+    def leaked_blocks(self, /) -> int | None:
+        """
+        Blocks counted as used that nobody reaches, or None through a metadata snapshot.
+        """
+    @property
+    def missing_count_blocks(self, /) -> int | None:
+        """
+        Blocks that are reached, but counted as free, or None through a metadata snapshot.
+        """
+    @property
+    def nodes(self, /) -> int:
+        """
+        Distinct nodes of the devices' mapping trees: metadata blocks.
+        """
+    @property
+    def one_device_blocks(self, /) -> int:
+        """
+        Blocks that one device reaches.
+        """
+    @property
+    def only_metadata_snapshot_blocks(self, /) -> int:
+        """
+        Blocks that only the metadata snapshot reaches.
+        """
+    @property
+    def only_metadata_snapshot_nodes(self, /) -> int:
+        """
+        Distinct nodes of mapping trees that only the metadata snapshot reaches: metadata blocks.
+        """
+    @property
+    def reached_blocks(self, /) -> int:
+        """
+        Blocks that devices reach.
+        """
+    @property
+    def several_devices_blocks(self, /) -> int:
+        """
+        Blocks that several devices reach.
+        """
+    @property
+    def used_blocks(self, /) -> int | None:
+        """
+        Blocks counted as used, or None through a metadata snapshot.
         """
 
 def checksums(block: bytes) -> dict[str, int]:

@@ -6,7 +6,7 @@
 //! in the order of the script, and formatted on the same threads ([`markup`]) while the caller
 //! writes what came before.
 
-mod leaf_runs;
+pub(crate) mod leaf_runs;
 mod markup;
 mod script;
 
@@ -20,7 +20,7 @@ use self::markup::{HumanReadable, Markup, Text, Xml};
 use self::script::{Script, Step};
 use crate::devices::Device;
 use crate::error::Result;
-use crate::graph::{Graph, LeafReader, threads};
+use crate::graph::{Graph, LeafReader, join, threads};
 use crate::mappings::{Run, decode};
 use crate::superblock::Superblock;
 use crate::units::{MetadataBlock, Time, index_u32, widen};
@@ -167,7 +167,8 @@ impl<M: Markup> Formatter<'_, M> {
         let mut next = self.stitch(next_window(script), &mut pending)?;
         while let Some(pieces) = next.take() {
             // One window is read while the one before is written.
-            let (stitched, written) = self.join(
+            let (stitched, written) = join(
+                self.threads,
                 || self.stitch(next_window(script), &mut pending),
                 || self.hand_over_pieces(&pieces, take),
             );
@@ -175,17 +176,6 @@ impl<M: Markup> Formatter<'_, M> {
             next = stitched?;
         }
         Ok(())
-    }
-
-    fn join<A: Send, B: Send>(
-        &self,
-        one: impl FnOnce() -> A + Send,
-        other: impl FnOnce() -> B + Send,
-    ) -> (A, B) {
-        match self.threads {
-            Some(threads) => threads.join(one, other),
-            None => (one(), other()),
-        }
     }
 
     fn hand_over_pieces(&self, pieces: &[Piece<'_>], take: &mut Take<'_>) -> Result<()> {

@@ -12,16 +12,21 @@
 
 mod build;
 mod cursor;
+mod fold;
 mod leaves;
 
 pub use cursor::LeafCursor;
-pub(crate) use leaves::check_data_block;
+pub(crate) use fold::Fold;
 pub use leaves::{LeafReader, MappingLeaf, threads, unpack};
+pub(crate) use leaves::{check_data_block, join};
 
 use std::ops::Range;
 
 use crate::btree::KeyRange;
 use crate::units::{DeviceId, MetadataBlock, index_u32};
+
+/// Most mappings in a leaf, and most children of an internal node.
+pub const MAX_ENTRIES: u64 = 252;
 
 /// A node of the graph: heights and positions fit the 4,161,600 blocks that there can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

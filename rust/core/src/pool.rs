@@ -9,11 +9,13 @@ use crate::btree::{self, KeyRange, Tree};
 use crate::devices::{Device, read_devices};
 use crate::dump::{Dump, Format, Header, Take};
 use crate::error::{Error, Result};
+use crate::fragmentation::{self, Fragmentation, FreeExtents};
 use crate::graph::{Graph, LeafReader};
 use crate::mappings::{self, MappingStream, Run};
 use crate::raw::Page;
 use crate::reader::Reader;
 use crate::recount::{Recount, recount};
+use crate::sharing::{Everybody, Sharing};
 use crate::source::identify::{first_block, identify};
 use crate::source::{BlockSource, unpacked};
 use crate::space_map::ReferenceCounts;
@@ -57,6 +59,7 @@ pub struct Pool {
     graph: Mutex<Option<Arc<Graph>>>,
     /// The graph of the one device that was asked for last.
     last_device: Mutex<Option<(DeviceId, Arc<Graph>)>>,
+    sharing: Mutex<Option<Arc<Sharing>>>,
 }
 
 impl Pool {
@@ -108,6 +111,7 @@ impl Pool {
             devices: Mutex::default(),
             graph: Mutex::default(),
             last_device: Mutex::default(),
+            sharing: Mutex::default(),
         })
     }
 
@@ -276,6 +280,79 @@ impl Pool {
         let graph = self.graph(watch)?;
         let leaves = self.leaves(watch);
         self.unchanged(recount(&leaves, &graph, self.threads, with_exclusive))
+    }
+
+    /// Who shares what, found once: reads each distinct node of the devices' trees once and, in
+    /// the live pool, those of the held metadata snapshot and the data space map too.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn sharing(&self, watch: &Watch) -> Result<Arc<Sharing>> {
+        let devices = self.devices(watch)?;
+        once(&self.sharing, || self.unchanged(self.find_sharing(&devices, watch)).map(Arc::new))
+    }
+
+    fn find_sharing(&self, devices: &[Device], watch: &Watch) -> Result<Sharing> {
+        let held = match (self.view, self.live.metadata_snapshot) {
+            (View::Live, Some(block)) => Some(self.held_devices(block, watch)?),
+            _ => None,
+        };
+        let graph = match &held {
+            Some(held) => {
+                let roots = devices.iter().chain(held).map(|device| (device.id, device.root));
+                Arc::new(Graph::build(&self.reader, &roots.collect::<Vec<_>>(), watch)?)
+            }
+            None => self.graph(watch)?,
+        };
+        let everybody = Everybody {
+            devices: devices.iter().map(|device| device.id).collect(),
+            has_metadata_snapshot: held.is_some(),
+            graph: &graph,
+        };
+        let leaves = self.leaves(watch);
+        let mut sharing = Sharing::find(&leaves, everybody, self.threads)?;
+        if self.view == View::Live {
+            let root = self.space_maps.of(SpaceMap::Data);
+            let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
+            sharing.compare(&mut counts, root.allocated, watch)?;
+        }
+        Ok(sharing)
+    }
+
+    /// The devices as the metadata snapshot holds them.
+    fn held_devices(&self, block: MetadataBlock, watch: &Watch) -> Result<Vec<Device>> {
+        let mut copy = Page::zeroed();
+        self.reader.read(block, &mut copy)?;
+        let blocks = self.reader.blocks();
+        let superblock = Superblock::parse_snapshot(&copy, block, &self.live, blocks)?;
+        read_devices(&self.reader, &superblock, watch)
+    }
+
+    /// Tells how scattered devices and metadata are, by reading each distinct node once.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn fragmentation(&self, watch: &Watch) -> Result<Fragmentation> {
+        let graph = self.graph(watch)?;
+        let leaves = self.leaves(watch);
+        self.unchanged(fragmentation::fragmentation(&leaves, &graph, self.threads))
+    }
+
+    /// Tells what is free on the data device in one piece, and names so many of the longest free
+    /// extents. Not known through a metadata snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`reference_counts`](Self::reference_counts).
+    pub fn free_extents(&self, largest: usize, watch: &Watch) -> Result<Option<FreeExtents>> {
+        if self.view == View::MetadataSnapshot {
+            return Ok(None);
+        }
+        let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
+        let free = fragmentation::free_extents(&mut counts, largest, watch);
+        self.unchanged(free).map(Some)
     }
 
     /// What a dump says of the pool, unless the caller says something else.

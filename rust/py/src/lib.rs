@@ -6,11 +6,15 @@
 mod block;
 mod conduct;
 mod error;
+mod fragmentation;
 mod handle;
 mod mappings;
+mod matrix;
 mod output;
+mod plan;
 mod pool;
 mod reference_counts;
+mod sharing;
 mod source;
 mod superblock;
 mod table;
@@ -22,11 +26,19 @@ mod _core {
     #[pymodule_export]
     use super::block::{checksums, read_block};
     #[pymodule_export]
+    use super::fragmentation::{DeviceFragmentation, FreeExtents, LengthClass, NodeFill, Reads};
+    #[pymodule_export]
     use super::mappings::{Mappings, Run, RunIterator};
+    #[pymodule_export]
+    use super::matrix::{Matrix, Pair, PairIterator};
+    #[pymodule_export]
+    use super::plan::{Plan, PlanStep};
     #[pymodule_export]
     use super::pool::{DeviceRecord, Pool};
     #[pymodule_export]
     use super::reference_counts::{CountRun, CountRunIterator, ReferenceCounts};
+    #[pymodule_export]
+    use super::sharing::{DeviceUsage, Group, Reclaim, SetUsage, Sharing, Totals};
     #[pymodule_export]
     use super::superblock::{SpaceUsage, Superblock};
 

@@ -13,7 +13,7 @@ use thinscope_core::units::DeviceId;
 use thinscope_core::watch::Watch;
 
 use crate::handle::Handle;
-use crate::table::{Batches, Row, Rows, schema_capsule, stream_capsule};
+use crate::table::{Batches, Origin, Row, Rows, schema_capsule, stream_capsule};
 
 /// Mappings that are consecutive in virtual block and data block, and have one time.
 #[pyclass(frozen, eq, hash, get_all, module = "thinscope")]
@@ -105,6 +105,10 @@ pub(crate) struct Mappings {
 }
 
 impl Mappings {
+    fn origin(&self) -> Origin {
+        Origin::Pool(Arc::clone(&self.handle))
+    }
+
     fn stream(&self, py: Python<'_>) -> PyResult<MappingStream> {
         self.handle.ask(py, |pool, watch| pool.mappings(self.only, self.range, watch))
     }
@@ -114,7 +118,7 @@ impl Mappings {
 impl Mappings {
     /// The runs as objects, one at a time.
     fn __iter__(&self, py: Python<'_>) -> PyResult<RunIterator> {
-        Ok(RunIterator(Rows::new(Arc::clone(&self.handle), self.stream(py)?)))
+        Ok(RunIterator(Rows::new(self.origin(), self.stream(py)?)))
     }
 
     /// The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
@@ -126,7 +130,7 @@ impl Mappings {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         drop(requested_schema);
-        stream_capsule(py, Arc::clone(&self.handle), self.stream(py)?)
+        stream_capsule(py, self.origin(), self.stream(py)?)
     }
 
     /// The columns' names and types as an Arrow C schema.

@@ -1,6 +1,7 @@
 //! The handle of an open pool, and the records of its devices.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
@@ -9,15 +10,18 @@ use thinscope_core::Pool as CorePool;
 use thinscope_core::btree::KeyRange;
 use thinscope_core::devices::Device as CoreDevice;
 use thinscope_core::dump::{Format, Header};
+use thinscope_core::fragmentation::Fragmentation;
 use thinscope_core::recount::Recount;
 use thinscope_core::superblock::{SpaceMap, View};
 use thinscope_core::units::{DeviceId, VirtualBlock};
 
 use crate::conduct::Conductor;
+use crate::fragmentation::{DeviceFragmentation, FreeExtents, NodeFill};
 use crate::handle::Handle;
 use crate::mappings::{Mappings, Run};
 use crate::output::{Output, Target};
 use crate::reference_counts::ReferenceCounts;
+use crate::sharing::Sharing;
 use crate::source::Source;
 use crate::superblock::{SpaceUsage, Superblock};
 
@@ -29,6 +33,9 @@ const DEFAULT_THREADS: usize = 8;
 
 /// Blocks by device id.
 type CountsById = BTreeMap<u32, u64>;
+
+/// What is found of each device, by id; devices with the same root share it.
+type FragmentationById = BTreeMap<u32, Py<DeviceFragmentation>>;
 
 /// A device as the pool records it.
 #[pyclass(frozen, eq, get_all, module = "thinscope._core")]
@@ -176,6 +183,42 @@ impl Pool {
             counts.into_iter().map(|(id, count)| (id.get(), count)).collect()
         };
         Ok((by_id(mapped_blocks), exclusive_blocks.map(by_id), reached_blocks, nodes))
+    }
+
+    /// Who shares what: reads each distinct node once, and is found once.
+    fn sharing(&self, py: Python<'_>) -> PyResult<Sharing> {
+        let core = self.handle.ask(py, CorePool::sharing)?;
+        Ok(Sharing::new(py, core, &self.handle.conductor))
+    }
+
+    /// Tells how scattered things are, by reading each distinct node once: what each device comes
+    /// to by id, how full leaves and internal nodes are, the nodes that packing would leave, and
+    /// the nodes that there would be if nothing was shared.
+    fn fragmentation(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(FragmentationById, NodeFill, NodeFill, u64, u64)> {
+        let found = self.handle.ask(py, CorePool::fragmentation)?;
+        let Fragmentation { devices, leaves, internal_nodes, packed_nodes, unshared_nodes } = found;
+        let mut by_id = BTreeMap::new();
+        let mut known: HashMap<_, Py<DeviceFragmentation>> = HashMap::new();
+        for (id, device) in &devices {
+            let device = match known.entry(Arc::as_ptr(device)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(Py::new(py, DeviceFragmentation::from(&**device))?)
+                }
+            };
+            by_id.insert(id.get(), device.clone_ref(py));
+        }
+        Ok((by_id, (&leaves).into(), (&internal_nodes).into(), packed_nodes, unshared_nodes))
+    }
+
+    /// The free extents of the data device, the longest ones named; None through a metadata
+    /// snapshot.
+    fn free_extents(&self, py: Python<'_>, largest: usize) -> PyResult<Option<FreeExtents>> {
+        let free = self.handle.ask(py, |pool, watch| pool.free_extents(largest, watch))?;
+        Ok(free.as_ref().map(FreeExtents::from))
     }
 
     /// Writes the pool as text to a new file, to a binary file object, or to stdout. What the

@@ -12,7 +12,7 @@ use thinscope_core::superblock::SpaceMap;
 use thinscope_core::watch::Watch;
 
 use crate::handle::Handle;
-use crate::table::{Batches, Row, Rows, schema_capsule, stream_capsule};
+use crate::table::{Batches, Origin, Row, Rows, schema_capsule, stream_capsule};
 
 /// Neighbouring blocks with the same reference count.
 #[pyclass(frozen, eq, hash, get_all, module = "thinscope")]
@@ -73,6 +73,10 @@ pub(crate) struct ReferenceCounts {
 }
 
 impl ReferenceCounts {
+    fn origin(&self) -> Origin {
+        Origin::Pool(Arc::clone(&self.handle))
+    }
+
     fn stream(&self, py: Python<'_>) -> PyResult<CoreCounts> {
         self.handle.ask(py, |pool, watch| pool.reference_counts(self.map, watch))
     }
@@ -82,7 +86,7 @@ impl ReferenceCounts {
 impl ReferenceCounts {
     /// The runs as objects, one at a time.
     fn __iter__(&self, py: Python<'_>) -> PyResult<CountRunIterator> {
-        Ok(CountRunIterator(Rows::new(Arc::clone(&self.handle), self.stream(py)?)))
+        Ok(CountRunIterator(Rows::new(self.origin(), self.stream(py)?)))
     }
 
     /// The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
@@ -94,7 +98,7 @@ impl ReferenceCounts {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         drop(requested_schema);
-        stream_capsule(py, Arc::clone(&self.handle), self.stream(py)?)
+        stream_capsule(py, self.origin(), self.stream(py)?)
     }
 
     /// The columns' names and types as an Arrow C schema.

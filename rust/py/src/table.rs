@@ -1,7 +1,7 @@
 //! Tables: columns for anything that takes the Arrow C stream, rows for everything else.
 //!
-//! A stream is made anew each time it is asked for, so a table can be read again. It carries its
-//! pool along, and conducts each batch on the thread that asks for it.
+//! A stream is made anew each time it is asked for, so a table can be read again. It carries along
+//! what it is read of, and conducts each batch on the thread that asks for it.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use crate::conduct::Conductor;
 use crate::handle::Handle;
 use crate::turn::Turn;
 use thinscope_core::Result;
@@ -35,22 +36,46 @@ pub(crate) trait Batches: Send + 'static {
     fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Self::Row>>>;
 }
 
+/// What a table is read of.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// A pool, which may change meanwhile.
+    Pool(Arc<Handle>),
+    /// An answer in memory.
+    Answer(Arc<Conductor>),
+}
+
+impl Origin {
+    /// The next batch; of a pool, each ends with a look at whether the pool has changed.
+    fn next_batch<B: Batches>(
+        &self,
+        py: Python<'_>,
+        batches: &mut B,
+    ) -> PyResult<Option<Vec<B::Row>>> {
+        match self {
+            Self::Pool(handle) => {
+                handle.ask(py, |pool, watch| pool.unchanged(batches.next_batch(watch)))
+            }
+            Self::Answer(conductor) => conductor.conduct(py, |watch| batches.next_batch(watch)),
+        }
+    }
+}
+
 /// A table that is being read. After an error it stays ended: what the failed batch had taken
 /// is lost, and going on would leave a hole.
 struct Reading<B> {
-    handle: Arc<Handle>,
+    origin: Origin,
     batches: B,
     ended: bool,
     failed: bool,
 }
 
 impl<B: Batches> Reading<B> {
-    const fn new(handle: Arc<Handle>, batches: B) -> Self {
-        Self { handle, batches, ended: false, failed: false }
+    const fn new(origin: Origin, batches: B) -> Self {
+        Self { origin, batches, ended: false, failed: false }
     }
 
-    /// The next rows, or none at the end. Each batch ends with a look at whether the pool has
-    /// changed.
+    /// The next rows, or none at the end.
     fn next_rows(&mut self, py: Python<'_>) -> PyResult<Option<Vec<B::Row>>> {
         if self.failed {
             let message = "reading ended with an error before: read the table again";
@@ -59,15 +84,12 @@ impl<B: Batches> Reading<B> {
         if self.ended {
             return Ok(None);
         }
-        let batches = &mut self.batches;
-        let rows = self.handle.ask(py, |pool, watch| {
-            loop {
-                match pool.unchanged(batches.next_batch(watch))? {
-                    Some(rows) if rows.is_empty() => {}
-                    rows => return Ok(rows),
-                }
+        let rows = loop {
+            match self.origin.next_batch(py, &mut self.batches) {
+                Ok(Some(rows)) if rows.is_empty() => {}
+                rows => break rows,
             }
-        });
+        };
         self.failed = rows.is_err();
         self.ended = matches!(rows, Ok(None));
         rows
@@ -78,8 +100,8 @@ impl<B: Batches> Reading<B> {
 pub(crate) struct Rows<B: Batches>(Turn<(Reading<B>, std::vec::IntoIter<B::Row>)>);
 
 impl<B: Batches> Rows<B> {
-    pub(crate) fn new(handle: Arc<Handle>, batches: B) -> Self {
-        Self(Turn::new((Reading::new(handle, batches), Vec::new().into_iter())))
+    pub(crate) fn new(origin: Origin, batches: B) -> Self {
+        Self(Turn::new((Reading::new(origin, batches), Vec::new().into_iter())))
     }
 
     /// The next row. Threads that share the iterator share the rows.
@@ -127,11 +149,11 @@ impl<B: Batches> RecordBatchReader for Stream<B> {
 /// An `arrow_array_stream` capsule over batches.
 pub(crate) fn stream_capsule<B: Batches>(
     py: Python<'_>,
-    handle: Arc<Handle>,
+    origin: Origin,
     batches: B,
 ) -> PyResult<Bound<'_, PyCapsule>> {
     let schema = Arc::new(B::Row::schema());
-    let stream = Stream { reading: Reading::new(handle, batches), schema };
+    let stream = Stream { reading: Reading::new(origin, batches), schema };
     let stream = FFI_ArrowArrayStream::new(Box::new(stream));
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }

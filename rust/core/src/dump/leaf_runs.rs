@@ -17,7 +17,7 @@ const CUT: u32 = u32::MAX - 1;
 ///
 /// Memory: 9 bytes a leaf, 4 more while it is made; 8 bytes an internal node.
 #[derive(Debug)]
-pub(super) struct LeafRuns {
+pub(crate) struct LeafRuns {
     /// First and last leaf below each internal node.
     ends: Vec<(u32, u32)>,
     /// The leaf after each leaf, where every list has the two together.
@@ -30,7 +30,7 @@ pub(super) struct LeafRuns {
 
 impl LeafRuns {
     /// Cuts the lists of all devices of the graph. Cost: by nodes and edges.
-    pub(super) fn of(graph: &Graph) -> Self {
+    pub(crate) fn of(graph: &Graph) -> Self {
         let leaves = graph.leaves().len();
         let mut runs = Self {
             ends: Vec::new(),
@@ -54,7 +54,7 @@ impl LeafRuns {
     }
 
     /// First and last leaf below a node.
-    pub(super) fn ends(&self, node: NodeRef) -> (u32, u32) {
+    pub(crate) fn ends(&self, node: NodeRef) -> (u32, u32) {
         match node {
             NodeRef::Leaf(leaf) => (leaf, leaf),
             NodeRef::Internal(node) => at(&self.ends, node).unwrap_or((CUT, CUT)),
@@ -62,22 +62,22 @@ impl LeafRuns {
     }
 
     /// The leaf after this one in the same run.
-    pub(super) fn next(&self, leaf: u32) -> Option<u32> {
+    pub(crate) fn next(&self, leaf: u32) -> Option<u32> {
         at(&self.next, leaf).filter(|next| *next < CUT)
     }
 
     /// The first leaf of the run that a leaf is in.
-    pub(super) fn head(&self, leaf: u32) -> u32 {
+    pub(crate) fn head(&self, leaf: u32) -> u32 {
         at(&self.heads, leaf).unwrap_or(leaf)
     }
 
     /// Whether several devices have the run of this leaf.
-    pub(super) fn is_shared(&self, leaf: u32) -> bool {
+    pub(crate) fn is_shared(&self, leaf: u32) -> bool {
         at(&self.is_shared, leaf).unwrap_or_default()
     }
 
     /// The first leaves of all runs that several devices have, ascending.
-    pub(super) fn shared_heads(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn shared_heads(&self) -> impl Iterator<Item = u32> {
         let heads = (0_u32..).zip(&self.heads).filter(|(leaf, head)| leaf == *head);
         heads.map(|(leaf, _)| leaf).filter(|leaf| self.is_shared(*leaf))
     }

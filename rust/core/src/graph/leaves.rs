@@ -163,3 +163,15 @@ pub fn threads(count: usize, leaves: usize) -> Result<Option<ThreadPool>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
     pool.map(Some).map_err(|error| Error::Threads(error.to_string()))
 }
+
+/// Does two things, at the same time where there are threads.
+pub(crate) fn join<A: Send, B: Send>(
+    threads: Option<&ThreadPool>,
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    match threads {
+        Some(threads) => threads.join(one, other),
+        None => (one(), other()),
+    }
+}
