@@ -7,7 +7,9 @@ there is something to do.
 from __future__ import annotations
 
 __all__ = [
+    "AmbiguousName",
     "CorruptMetadata",
+    "NamesError",
     "NoMetadataSnapshot",
     "NotThinMetadata",
     "SourceChanged",
@@ -208,3 +210,54 @@ class UnknownDevice(ThinscopeError, LookupError):
         """Make the error from its message and what was asked."""
         super().__init__(message, source=source, hint=hint)
         self.who = who
+
+
+class AmbiguousName(ThinscopeError, LookupError):
+    """Several objects of the pool answer to what was asked.
+
+    Attributes:
+        who: What was asked.
+        candidates: What answers to it.
+    """
+
+    _fields = (*ThinscopeError._fields, "who", "candidates")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        who: int | str = "",
+        candidates: tuple[str, ...] = (),
+    ) -> None:
+        """Make the error from its message, what was asked, and what answers to it."""
+        super().__init__(message, source=source, hint=hint)
+        self.who = who
+        self.candidates = candidates
+
+
+class NamesError(ThinscopeError):
+    """A manager's records cannot be read, or say what cannot be.
+
+    Attributes:
+        where: What in the source it is about, such as a page, a line or a key; empty for all of it.
+    """
+
+    _fields = (*ThinscopeError._fields, "where")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        where: str = "",
+    ) -> None:
+        """Make the error from its message and its place."""
+        super().__init__(message, source=source, hint=hint)
+        self.where = where
+
+    def __str__(self) -> str:
+        """Return the message, after the source and the place."""
+        return ": ".join(filter(None, [self.source, self.where, self.message]))

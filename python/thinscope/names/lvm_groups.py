@@ -1,0 +1,182 @@
+"""The thin pools of a volume group, from LVM's text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from thinscope.names.ledger import moment, shown, whole
+from thinscope.names.lvm_pool import Pool, Volume
+from thinscope.names.model import SECTOR, Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thinscope.formats.lvm_text import Section
+
+__all__ = ["pools"]
+
+REMOVED = "-"
+"""What LVM puts before the name of an origin that is in its history only."""
+
+
+class _Segment(NamedTuple):
+    """A segment of a volume, with the volume's own section."""
+
+    volume: str
+    section: Section
+    where: str
+    kind: str
+    values: Section
+
+
+def pools(parsed: Section, file: str = "") -> list[Pool]:
+    """Return the thin pools of the volume groups in a text.
+
+    Args:
+        parsed: The text.
+        file: Its file, if several are read.
+    """
+    prefix = f"{file}: " if file else ""
+    groups = [(name, group) for name, group in parsed.items() if isinstance(group, dict)]
+    return [pool for name, group in groups for pool in _pools(name, group, prefix)]
+
+
+def _pools(name: str, group: Section, prefix: str) -> list[Pool]:
+    segments = list(_segments(group, prefix))
+    found: dict[str, Pool] = {}
+    for segment in segments:
+        if segment.kind == "thin-pool":
+            found.setdefault(segment.volume, _pool(name, segment))
+    extent = _number(group, "extent_size")
+    past = _past(group)
+    for segment in segments:
+        if segment.kind != "thin":
+            continue
+        pool_name = _text(segment.values, "thin_pool") or ""
+        pool = found.get(pool_name)
+        if pool is None:  # of a pool that the text does not have
+            pool = found.setdefault(pool_name, Pool(group=name, name=pool_name))
+            why = f"there is no pool {shown(pool_name)} in volume group {shown(name)}"
+            pool.unread.append(Unread(where=segment.where, why=why))
+        pool.volumes.append(_volume(segment, extent, past))
+    for pool in found.values():
+        _check_origins(pool)
+    for segment in segments:
+        if segment.kind == "thin-pool":
+            _take_messages(found[segment.volume], segment)
+    return list(found.values())
+
+
+def _segments(group: Section, prefix: str) -> Iterator[_Segment]:
+    for volume, section in _section(group, "logical_volumes").items():
+        if not isinstance(section, dict):
+            continue
+        for key, values in section.items():
+            if isinstance(values, dict) and key.startswith("segment"):
+                # flags that old versions of LVM must not overlook are appended: thin-pool+CROP_METADATA
+                kind = (_text(values, "type") or "").partition("+")[0]
+                yield _Segment(volume, section, f"{prefix}{volume}/{key}", kind, values)
+
+
+def _pool(group: str, segment: _Segment) -> Pool:
+    chunk = _number(segment.values, "chunk_size")
+    return Pool(
+        group=group,
+        name=segment.volume,
+        transaction_id=_number(segment.values, "transaction_id"),
+        block_bytes=chunk * SECTOR if chunk else None,
+        metadata=_text(segment.values, "metadata"),
+    )
+
+
+def _volume(
+    segment: _Segment, extent: int | None, past: dict[str, tuple[str, str | None]]
+) -> Volume:
+    values, section = segment.values, segment.section
+    extents = _number(values, "extent_count")
+    origin = _text(values, "origin")
+    tags = section.get("tags")
+    volume = Volume(
+        name=segment.volume,
+        device=values.get("device_id"),
+        where=segment.where,
+        uuid=_text(section, "id") or "",
+        transaction_id=_number(values, "transaction_id"),
+        virtual_bytes=whole(extents * extent * SECTOR) if extents and extent else None,
+        origin=origin,
+        external=_text(values, "external_origin"),
+        merging_into=_text(values, "merge"),
+        created=moment(section.get("creation_time")),
+        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+    )
+    if origin is None and segment.volume in past:
+        removed, volume.origin = past[segment.volume]
+        volume.labels["removed origin"] = removed
+    return volume
+
+
+def _check_origins(pool: Pool) -> None:
+    names = {volume.name for volume in pool.volumes}
+    for volume in pool.volumes:
+        if volume.origin is not None and volume.origin not in names:
+            why = f"its origin {shown(volume.origin)} is no volume of the pool"
+            pool.unread.append(Unread(where=volume.where, why=why))
+            volume.origin = None
+
+
+def _take_messages(pool: Pool, segment: _Segment) -> None:
+    """Take what the pool is to be told when it is next activated."""
+    volumes = {volume.name: volume for volume in pool.volumes}
+    for key, message in segment.values.items():
+        if not isinstance(message, dict):
+            continue
+        where = f"{segment.where}/{key}"
+        pool.is_pending = True
+        made = volumes.get(_text(message, "create") or "")
+        if made is not None:
+            made.is_queued = True
+        elif "create" in message:
+            why = f"{shown(message['create'])}, which is to be made, is no volume of the pool"
+            pool.unread.append(Unread(where=where, why=why))
+        elif "delete" in message:
+            pool.deletions.append((message["delete"], where))
+        else:
+            pool.unread.append(Unread(where=where, why="a message that is not known"))
+
+
+def _past(group: Section) -> dict[str, tuple[str, str | None]]:
+    """Return for volumes whose origin was removed its name, and the next living ancestor."""
+    history = _section(group, "historical_logical_volumes")
+    found: dict[str, tuple[str, str | None]] = {}
+    for name, section in history.items():
+        if not isinstance(section, dict):
+            continue
+        descendants = section.get("descendants")
+        living = _living(section, history)
+        for descendant in descendants if isinstance(descendants, list) else ():
+            found.setdefault(str(descendant), (name, living))
+    return found
+
+
+def _living(section: Section, history: Section) -> str | None:
+    for _ in range(len(history) + 1):  # no longer than the history, if that loops
+        origin = _text(section, "origin")
+        if origin is None or not origin.startswith(REMOVED):
+            return origin
+        section = _section(history, origin.removeprefix(REMOVED))
+    return None
+
+
+def _section(section: Section, key: str) -> Section:
+    found = section.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(section: Section, key: str) -> int | None:
+    found = section.get(key)
+    return None if isinstance(found, str) else whole(found)
+
+
+def _text(section: Section, key: str) -> str | None:
+    found = section.get(key)
+    return found if isinstance(found, str) else None
