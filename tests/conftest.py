@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fixtures import docker_folder
 from tests.oracle import answers, peer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,3 +69,11 @@ def ten_million(testkit: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [testkit, "build", "one-device", "--mappings", "10000000", "-o", path], check=True
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The captured folder of Docker, with the pool's metadata in it; not to be changed."""
+    folder = tmp_path_factory.mktemp("captures") / "docker"
+    docker_folder.unpack(folder)
+    return folder

@@ -12,21 +12,40 @@ thinscope.read_block("tmeta.bin", 7).fields  # of any file, whatever state it is
 from thinscope import errors
 from thinscope._core import (
     CountRun,
+    DeviceFragmentation,
+    FreeExtents,
+    LengthClass,
     Mappings,
+    NodeFill,
+    Reads,
     ReferenceCounts,
     Run,
     SpaceUsage,
     Superblock,
 )
 from thinscope.block import Block, read_block
-from thinscope.pool import Device, Pool, Recount, open  # noqa: A004 - the word that users know
+from thinscope.pool import (
+    Cell,
+    Device,
+    Fragmentation,
+    Pool,
+    Recount,
+    open,  # noqa: A004 - the word that users know
+)
 
 __all__ = [
     "Block",
+    "Cell",
     "CountRun",
     "Device",
+    "DeviceFragmentation",
+    "Fragmentation",
+    "FreeExtents",
+    "LengthClass",
     "Mappings",
+    "NodeFill",
     "Pool",
+    "Reads",
     "Recount",
     "ReferenceCounts",
     "Run",

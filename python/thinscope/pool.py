@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from thinscope import _core
-from thinscope.errors import UnknownDevice
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
     from typing import BinaryIO
 
-    from thinscope._core import Mappings, ReferenceCounts, Run, SpaceUsage, Superblock
+    from thinscope._core import (
+        DeviceFragmentation,
+        FreeExtents,
+        Mappings,
+        NodeFill,
+        ReferenceCounts,
+        Run,
+        SpaceUsage,
+        Superblock,
+    )
+    from thinscope.locate import Wanted
+    from thinscope.names import Names, Object
+    from thinscope.objects import Objects
+    from thinscope.orphans import Orphan
+    from thinscope.sharing import Sharing
     from thinscope.source import Source
+    from thinscope.who import Who
 
-__all__ = ["Device", "Pool", "Progress", "Recount", "open"]
+__all__ = ["Cell", "Device", "Fragmentation", "Pool", "Progress", "Recount", "open"]
 
 Progress = Callable[[str, int, int], object]
 """Called with what is being done, steps done, and steps in all (0: not known)."""
@@ -34,6 +49,7 @@ if _core.DEBUG_BUILD:
 def open(  # noqa: A001 - the word that users know: thinscope.open
     source: Source,
     *,
+    names: Iterable[str | os.PathLike[str]] = (),
     metadata_snapshot: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -45,7 +61,11 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
     Args:
         source: A path to the metadata device or a copy of it, the bytes themselves, or a binary
             file object that can seek. Gzip, zstd and pack files are unpacked. A file object is read
-            from any position while the pool is used, and not closed.
+            from any position while the pool is used, and not closed. Also the folder of a manager
+            that keeps the metadata in a file, such as ``/var/lib/docker`` in loop-lvm mode; it
+            gives the names as well.
+        names: Where to take names from: folders and files of managers' records, see docs/names.md.
+            ``PATH#POOL`` where records are about several pools.
         metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
             a pool that is in use.
         threads: Threads that a long question may take, at most 256; by default one a core, at
@@ -63,12 +83,25 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         NoMetadataSnapshot: It was asked for, and the pool holds none.
         UnsupportedMetadata: A version or feature that is not known.
         CorruptMetadata: The superblock breaks a rule of the format.
+        NamesError: A manager's records cannot be read, or are of another pool.
     """
+    wanted: tuple[Wanted, ...] = ()
+    records = tuple(names)
+    if records or _is_folder(source):
+        # Imported here: most pools are opened without names.
+        from thinscope.locate import locate  # noqa: PLC0415
+
+        located = locate(source, records)
+        source, wanted = located.metadata, located.names
     opened, name = named(source)
     core = _core.Pool(
         opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
     )
-    return Pool(core, name, opened)
+    return Pool(core, name, opened, wanted)
+
+
+def _is_folder(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
 
 
 class Pool:
@@ -78,10 +111,13 @@ class Pool:
         source: The source as messages name it: a path, or what it is (``<bytes>``).
     """
 
-    def __init__(self, core: _core.Pool, source: str, opened: object = None) -> None:
+    def __init__(
+        self, core: _core.Pool, source: str, opened: object = None, names: Sequence[Wanted] = ()
+    ) -> None:
         """Wrap an open handle; use `thinscope.open`."""
         self._open_core: _core.Pool | None = core
         self._opened = opened
+        self._names = names
         self._identity = Identity.of(opened)
         self.source = source
 
@@ -146,19 +182,71 @@ class Pool:
         }
         return MappingProxyType(devices)
 
-    def device(self, who: int | str) -> Device:
-        """Return the device with this id, as a number or as its digits.
+    @cached_property
+    def objects(self) -> Objects:
+        """The objects that the devices belong to, by the names that were given.
 
         Raises:
-            UnknownDevice: The pool has no such device.
+            NamesError: None of the records is of this pool.
+            CorruptMetadata: As for `devices`.
         """
-        is_id = isinstance(who, int) or (who.isascii() and who.isdecimal() and len(who) <= 8)  # noqa: PLR2004 - 24 bits
-        device = self.devices.get(int(who)) if is_id else None
-        if device is None:
-            hint = "`thinscope devices` lists the devices"
-            message = f"no device `{who}` in the pool"
-            raise UnknownDevice(message, source=self.source, hint=hint, who=who)
-        return device
+        # Imported here: many questions are about ids alone.
+        from thinscope.objects import Objects, fitting  # noqa: PLC0415
+
+        block_bytes = self.superblock.data_block_bytes
+        fit = (fitting(names.found, self.devices, block_bytes, names.pool) for names in self._names)
+        return Objects(self.devices, fit)
+
+    @property
+    def names(self) -> Sequence[Names]:
+        """What each manager has on record of the pool."""
+        return self.objects.names
+
+    def find(self, words: Who | Iterable[Who]) -> tuple[Object, ...]:
+        """Return the objects that words stand for, see docs/cli.md (WHO).
+
+        Raises:
+            UnknownDevice: Nothing answers to a word.
+            AmbiguousName: Several objects do.
+        """
+        from thinscope.who import find  # noqa: PLC0415 - as for `objects`
+
+        return find(self.objects, words, self.source)
+
+    def device(self, word: int | str) -> Device:
+        """Return the device that is meant: by its id, or by the name of its object.
+
+        Of an object with several devices it is the one that is no part: of a container, the
+        writable one.
+
+        Raises:
+            UnknownDevice: Nothing in the pool answers to it.
+            AmbiguousName: Several devices do.
+        """
+        from thinscope.who import device  # noqa: PLC0415 - as for `objects`
+
+        return self.devices[device(self.objects, word, self.source)]
+
+    def orphans(self) -> tuple[Orphan, ...]:
+        """Return the devices that no record knows, and the records whose device is gone.
+
+        Without names there is nothing to compare with, and nothing is returned.
+        """
+        from thinscope.orphans import orphans  # noqa: PLC0415 - most questions do not ask it
+
+        return orphans(self.objects, self.superblock.transaction_id)
+
+    def sharing(self) -> Sharing:
+        """Tell who shares which blocks: one pass, after which every question is immediate.
+
+        Reads each distinct node of all trees once, and the data space map.
+
+        Raises:
+            CorruptMetadata: A node, or the space map, breaks a rule of the format.
+        """
+        from thinscope.sharing import Sharing  # noqa: PLC0415 - most questions do not ask it
+
+        return Sharing(self._core.sharing(), self)
 
     def mappings(self, begin: int = 0, end: int | None = None) -> Mappings:
         """Return all mappings as a table of runs, devices by ascending id.
@@ -193,6 +281,49 @@ class Pool:
             CorruptMetadata: A node breaks a rule of the format.
         """
         return Recount(*self._core.recount(exclusive))
+
+    def fragmentation(self) -> Fragmentation:
+        """Tell how scattered devices and metadata are, reading each distinct node once.
+
+        What is free in one piece, `free_extents` tells.
+
+        Raises:
+            CorruptMetadata: A node breaks a rule of the format.
+        """
+        devices, leaves, internal_nodes, packed_nodes, unshared_nodes = self._core.fragmentation()
+        by_id = MappingProxyType(devices)
+        return Fragmentation(by_id, leaves, internal_nodes, packed_nodes, unshared_nodes)
+
+    def free_extents(self, *, largest: int = 0) -> FreeExtents | None:
+        """Tell what is free on the data device in one piece.
+
+        The space map is read, no mapping.
+
+        Args:
+            largest: How many of the longest free extents to name.
+
+        Returns:
+            The free extents, or None through a metadata snapshot.
+
+        Raises:
+            CorruptMetadata: The space map breaks a rule of the format.
+        """
+        return self._core.free_extents(largest)
+
+    def picture(self, cells: int) -> list[Cell] | None:
+        """Cut the data device into cells of equal size, and tell who reaches the blocks of each.
+
+        Args:
+            cells: Most cells; a small data device has fewer. The last cell may be smaller.
+
+        Returns:
+            The cells, from the first block on, or None through a metadata snapshot.
+
+        Raises:
+            CorruptMetadata: A node or the space map breaks a rule of the format.
+        """
+        found = self._core.sharing().picture(cells)
+        return None if found is None else [Cell(*cell) for cell in found]
 
     def dump(  # noqa: PLR0913 - keywords
         self,
@@ -272,6 +403,28 @@ class Pool:
         return f"<{state}Pool {self.source!r}>"
 
 
+class Cell(NamedTuple):
+    """Neighbouring blocks of the data device by who reaches them, in data blocks.
+
+    All but `missing` add up to the blocks of the cell.
+
+    Attributes:
+        free: Blocks that are free.
+        one_device: Blocks that one device reaches.
+        several_devices: Blocks that several devices reach.
+        only_metadata_snapshot: Blocks that only the metadata snapshot reaches.
+        leaked: Blocks counted as used that nobody reaches.
+        missing: Of those reached, blocks that are counted as free.
+    """
+
+    free: int
+    one_device: int
+    several_devices: int
+    only_metadata_snapshot: int
+    leaked: int
+    missing: int
+
+
 @dataclass(frozen=True, slots=True)
 class Recount:
     """What all mappings add up to, counted node by node.
@@ -288,6 +441,33 @@ class Recount:
     exclusive_blocks: Mapping[int, int] | None
     reached_blocks: int
     nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fragmentation:
+    """How scattered devices and metadata are.
+
+    Attributes:
+        devices: How each device lies on the data device, by ascending id.
+        leaves: How full the distinct leaves of all mapping trees are.
+        internal_nodes: The same of the internal nodes.
+        packed_nodes: Nodes that ``thin_dump`` and ``thin_restore`` of thin-provisioning-tools
+            1.x would make of all mapping trees: leaves packed full, runs of leaves that devices
+            share still shared unless they are less than half full, internal nodes never shared.
+        unshared_nodes: Nodes that there would be if each tree was packed full and nothing was
+            shared.
+    """
+
+    devices: Mapping[int, DeviceFragmentation]
+    leaves: NodeFill
+    internal_nodes: NodeFill
+    packed_nodes: int
+    unshared_nodes: int
+
+    @property
+    def nodes(self) -> int:
+        """Distinct nodes of all mapping trees, in metadata blocks."""
+        return self.leaves.nodes + self.internal_nodes.nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,5 +508,8 @@ class Device:
         return self._pool._core.mappings(self.id, begin, end)  # noqa: SLF001 - same module
 
     def lookup(self, block: int) -> Run | None:
-        """Return where a virtual block lies, as a run of one block, or None; a few reads."""
+        """Return where a virtual block lies, as a run of one block, or None; a few reads.
+
+        What is not mapped reads as zeros, or as the device's external origin, which only names tell.
+        """
         return self._pool._core.lookup(self.id, block)  # noqa: SLF001 - same module

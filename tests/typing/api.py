@@ -23,6 +23,12 @@ def reads(path: Path, data: bytes) -> None:
         assert_type([run.length for run in pool.mappings()], list[int])
         assert_type([run.count for run in pool.reference_counts("data")], list[int])
         assert_type(pool.recount().mapped_blocks, Mapping[int, int])
+        scattered = pool.fragmentation()
+        assert_type(scattered.devices[5], thinscope.DeviceFragmentation)
+        assert_type(scattered.devices[5].contiguity, float | None)
+        assert_type([reads.pieces for reads in scattered.devices[5].reads], list[int])
+        assert_type(scattered.leaves.tenths, list[int])
+        assert_type(pool.free_extents(largest=3), thinscope.FreeExtents | None)
     block = thinscope.read_block(path, 7, kind="node", value_kind="mappings")
     assert_type(block, thinscope.Block)
     assert_type([field.value for field in block.fields], list[int | bytes])
@@ -35,9 +41,10 @@ def reads(path: Path, data: bytes) -> None:
 
 
 def must_not() -> None:
-    thinscope.open("x", True)  # type: ignore[call-arg]
+    thinscope.open("x", True)  # type: ignore[call-arg, arg-type]
     thinscope.open(7)  # type: ignore[arg-type]
     thinscope.open("x").reference_counts("other")  # type: ignore[arg-type]
+    thinscope.open("x").free_extents(3)  # type: ignore[call-arg]
     thinscope.read_block("x", 7, "node")  # type: ignore[call-arg]
     thinscope.read_block("x", 7, kind="what")  # type: ignore[arg-type]
     thinscope.read_block("x", 7).kind = "node"  # type: ignore[misc]
