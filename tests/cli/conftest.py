@@ -23,10 +23,19 @@ GOLDEN = Path(__file__).parent / "golden"
 WALKTHROUGH = "walkthrough-b/metadata.bin.zst"
 DOCKER = "docker-b/metadata.bin.zst"
 CHURN = "churn-b/metadata.bin.zst"
+FULL = "full-b/full.bin.zst"
 NEEDS_CHECK = "full-b/needs-check.bin.zst"
 
-MORE_WORDS = {"block": ["0"]}
+MORE_WORDS = {
+    "block": ["0"],
+    "reclaim": ["*"],
+    "plan": ["--free", "1M"],
+    "orphans": ["--names", "../tests/cli/names.csv"],
+}
 """What a command needs behind SOURCE."""
+
+ATTENTION = {"orphans"}
+"""Commands that find something with these words."""
 
 OF_POOLS = [name for name in COMMANDS if name != "block"]
 """Commands that open a pool; the others take any file."""

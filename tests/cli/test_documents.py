@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from fixtures import docker_folder
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ EXAMPLE = re.compile(r"```console\n\$ thinscope (.*)\n((?:.*\n)*?)```\n")
 
 def test_examples(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    docker_folder.unpack(ROOT / "target/docker")
     text = DOCUMENT.read_text()
 
     def answer(example: re.Match[str]) -> str:

@@ -50,7 +50,7 @@ def test_folder(command: Run, name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_POOLS)
 def test_not_thin(command: Run, name: str) -> None:
-    said = refused(command, name, "lvm-b/pv.zst")
+    said = refused(command, name, "lvm-b/pv.zst", *MORE_WORDS.get(name, ()))
     expected = "thinscope: lvm-b/pv.zst: not thin metadata: this is an LVM physical volume\n"
     assert said.startswith(expected)
     assert METADATA_DEVICE[:10] in said
@@ -85,7 +85,7 @@ def test_permission(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_truncated(command: Run, tmp_path: Path, name: str) -> None:
     path = tmp_path / "half.bin"
     path.write_bytes(answers.image(CAPTURES["walkthrough-b"])[: 2 << 20])
-    said = refused(command, name, path)
+    said = refused(command, name, path, *MORE_WORDS.get(name, ()))
     assert said.startswith(f"thinscope: {path}: corrupt metadata: block 0 ")
     assert "hint: the source is truncated" in said
 
@@ -96,7 +96,7 @@ def test_damaged(command: Run, tmp_path: Path, name: str) -> None:
     data[92 * 4096 + 100] ^= 1  # the top-level tree's root
     path = tmp_path / "damaged.bin"
     path.write_bytes(data)
-    assert refused(command, name, path).startswith(
+    assert refused(command, name, path, *MORE_WORDS.get(name, ())).startswith(
         f"thinscope: {path}: corrupt metadata: block 92 "
     )
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import MORE_WORDS, WALKTHROUGH
+from tests.cli.conftest import ATTENTION, MORE_WORDS, WALKTHROUGH
 from tests.conftest import FIXTURES
 from thinscope.cli.group import COMMANDS
-from thinscope.report.printable import printable, utf8
+from thinscope.report.printable import printable, shell_line, utf8
 from thinscope.report.render import FORMATS
 
 if TYPE_CHECKING:
@@ -44,13 +45,29 @@ def test_printable(name: str | bytes, shown: str | bytes) -> None:
     assert printable(as_text(shown)) == as_text(shown)
 
 
+@pytest.mark.parametrize("name", [*NAMES, b"'\\; rm -rf $HOME\n`id`", b"\\x41\x07", b"", b"#"])
+def test_in_commands_to_be_copied(name: str | bytes) -> None:
+    """What is shown has nothing hidden, and bash gets the very name from it."""
+    line = shell_line(["printf", "%s", as_text(name)])
+    assert line.isprintable()
+    ran = subprocess.run(["bash", "-c", line.encode()], capture_output=True, check=True)
+    assert os.fsdecode(ran.stdout) == as_text(name)
+
+
+@pytest.mark.parametrize("name", ["zero\0byte", "no text \ud800"])
+def test_what_no_command_can_hold_is_a_comment(name: str) -> None:
+    line = shell_line(["lvremove", f"vg/{name}\n"])
+    assert line.startswith("# cannot be typed: lvremove ")
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("name_of_command", COMMANDS)
 def test_in_headers(process: Run, tmp_path: Path, name: str | bytes, name_of_command: str) -> None:
     path = tmp_path / as_text(name)
     shutil.copy(FIXTURES / WALKTHROUGH, path)
     ran = process(name_of_command, path, *MORE_WORDS.get(name_of_command, ()))
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (name_of_command in ATTENTION, "")
     assert ran.out.splitlines()[0].startswith(printable(str(path)))
     assert ran.out.replace("\n", "").replace(printable(str(path)), "").isprintable()
 

@@ -30,6 +30,8 @@ TYPES = {
     "object": lambda value: isinstance(value, dict),
     "object of integers": lambda value: {*map(type, value.values())} <= {int},
     "list of objects": lambda value: isinstance(value, list) and {*map(type, value)} <= {dict},
+    "list of strings": lambda value: isinstance(value, list) and {*map(type, value)} <= {str},
+    "list of lists": lambda value: isinstance(value, list) and {*map(type, value)} <= {list},
     "list of integers": lambda value: isinstance(value, list) and {*map(type, value)} <= {int},
 }
 
@@ -71,10 +73,14 @@ def check(report: dict[str, Any]) -> None:
             assert any(TYPES[name](value) for name in keys[path].split(" or ")), (path, value)
     for path in keys.keys() - found.keys():
         # Only what lies in an absent object or an empty list may be missing.
-        assert all(not value for value in found[parent(path)]), path
+        above = parent(path)
+        while above and above not in found:
+            above = parent(above)
+        assert all(not value for value in found[above]), path
     for path, values in found.items():
-        if "[]." in path and "." not in path.partition("[].")[2]:
-            assert len(values) == len(report[path.partition("[]")[0]]), path
+        items, is_in_list, name = path.rpartition("[].")
+        if is_in_list and "." not in name:
+            assert len(values) == sum(map(len, found[items])), path
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -92,6 +98,9 @@ def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
         ["devices", CHURN, "--metadata-snapshot"],
         ["mappings", CHURN, "--metadata-snapshot", "--device", "0", "--range", "7..9000"],
         ["mappings", CHURN, "--range", "4000000000..5000000000"],
+        ["fragmentation", CHURN, "--metadata-snapshot"],
+        ["fragmentation", CHURN, "--picture"],
+        ["fragmentation", CHURN, "--device", "10", "--device", "11", "--free-extents", "3"],
         *(["block", WALKTHROUGH, str(block)] for block in (92, 94, 95, 96, 97, 91, 78, 4095)),
         ["block", WALKTHROUGH, "92", "--kind", "index"],
         ["block", "manifest.py", "0"],

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import termios
@@ -148,7 +149,7 @@ def test_nobody_reads(words: str) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_full_disk(name: str, format_: str) -> None:
-    more = " ".join(MORE_WORDS.get(name, ()))
+    more = shlex.join(MORE_WORDS.get(name, ()))
     done = through_shell(f"thinscope {name} {WALKTHROUGH} {more} --format {format_} > /dev/full")
     assert done.returncode == 2
     assert done.stderr == "thinscope: cannot write the report: no space left on device\n"

@@ -14,7 +14,7 @@ from thinscope.cli.group import COMMANDS
 
 LAYOUT = {"rich"}
 FORMAT = {"construct"}
-FUTURE = {"lark"}
+GRAMMAR = {"lark"}
 HEAVY = {"difflib", "csv", "json", "zstandard", "numpy", "pyarrow", "polars", "pytest"}
 
 PROGRAM = """
@@ -43,19 +43,29 @@ def test_of_the_group(words: list[str]) -> None:
     modules = loaded(*words)
     assert not {name for name in modules if name.startswith("thinscope.report.render")}
     assert not {name for name in modules if name.startswith("thinscope.cli.overview")}
-    assert not modules & (LAYOUT | FORMAT | FUTURE)
+    assert not modules & (LAYOUT | FORMAT | GRAMMAR)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(command: str) -> None:
     modules = loaded(command, "--help")
-    assert not modules & (LAYOUT | FORMAT | FUTURE)
+    assert not modules & (LAYOUT | FORMAT | GRAMMAR)
     assert {name for name in COMMANDS if f"thinscope.cli.{name}" in modules} == {command}
 
 
 def test_only_a_block_takes_the_layout() -> None:
     assert loaded("block", DOCKER, "0", "--format", "json") >= FORMAT
     assert not loaded("devices", DOCKER) & FORMAT
+
+
+def test_only_the_text_of_lvm_takes_the_grammar() -> None:
+    lvm = ["lvm-b/metadata.bin.zst", "--names", "lvm-b/answers/vgdocker.vg"]
+    assert loaded(*lvm, "--format", "json") >= GRAMMAR
+    containerd = ["containerd-b/metadata.bin.zst", "--names", "containerd-b/dbs"]
+    modules = loaded(*containerd, "--format", "json")
+    assert modules >= FORMAT
+    assert not modules & GRAMMAR
+    assert not loaded(DOCKER) & (FORMAT | GRAMMAR)
 
 
 @pytest.mark.parametrize("format_", ["json", "csv", "markdown"])

@@ -32,6 +32,7 @@ def report(runs: int) -> Mappings:
         devices=None,
         begin=0,
         end=None,
+        external_origins=None,
         runs=stream,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thinscope.report.units import count, exact_size, percent, plural, size
+from thinscope.report.units import count, exact_size, mean_size, percent, plural, quotient, size
 
 KIB, MIB, GIB, EIB = 1 << 10, 1 << 20, 1 << 30, 1 << 60
 
@@ -66,6 +66,28 @@ def test_exact_size(size_bytes: int, shown: str) -> None:
 )
 def test_percent(part: int, whole: int, shown: str) -> None:
     assert percent(part, whole) == shown
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "shown"),
+    [
+        (0, 7, "0"),
+        (7, 7, "1.00"),
+        (1, 1000, "< 0.01"),
+        (5, 1000, "0.01"),
+        (1, 3, "0.33"),
+        (9999, 100, "99.99"),
+        (99_995, 1000, "100"),
+        (1_234_567, 1, "1,234,567"),
+    ],
+)
+def test_quotient(dividend: int, divisor: int, shown: str) -> None:
+    assert quotient(dividend, divisor) == shown
+
+
+def test_means() -> None:
+    assert mean_size(3 * KIB, 2) == "1.5 KiB"
+    assert mean_size(1, 3) == "0 B"
 
 
 def test_counts() -> None:

@@ -25,18 +25,21 @@ _REPETITIONS = 3
 """How often a pool that changed while it was read is read again, from its new state."""
 
 
-def answer(request: Request, build: Callable[[Pool, str], Report]) -> ExitCode:
+def answer(
+    request: Request, build: Callable[[Pool, str], Report], *, rows: int | None = None
+) -> ExitCode:
     """Open the source, build the report, write it.
 
     Args:
         request: What was asked.
         build: Makes the report from the open pool and the source's name.
+        rows: Most rows of a table that can be cut, or None for all.
 
     Raises:
         ThinscopeError: There is no answer.
         OSError: The source cannot be opened.
     """
-    output = Output()
+    output = Output(rows)
     repetitions = _REPETITIONS
     while True:
         try:
@@ -54,6 +57,7 @@ def _answer_once(
         ProgressBar() as progress,
         thinscope.open(
             request.source,
+            names=request.names,
             metadata_snapshot=request.metadata_snapshot,
             threads=request.threads,
             progress=progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -25,12 +26,18 @@ __all__ = ["command"]
     Examples:
       thinscope devices tmeta.bin
       thinscope devices tmeta.bin --format csv
+      thinscope devices /var/lib/docker --tree
     """,
 )
 @reporting
-def command(request: Request) -> ExitCode:
+@click.option("--tree", is_flag=True, help="Put devices below what they were made from.")
+def command(request: Request, *, tree: bool) -> ExitCode:
     """List all devices of the pool by their ids.
 
     What is mapped is what the pool has on record; no mapping is read but the last of each device.
+
+    With --tree each device stands below the one that it was made from, as the manager's records
+    say. Where none says it, the pool's clock and shared blocks suggest it, which reads all
+    mappings; such devices are marked.
     """
-    return answer(request, Devices.of)
+    return answer(request, partial(Devices.of, tree=tree))

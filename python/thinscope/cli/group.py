@@ -13,9 +13,14 @@ from thinscope.cli.failure import Failure
 __all__ = ["COMMANDS", "group"]
 
 COMMANDS = {
-    "overview": "How full the pool is, what its devices map, what needs attention.",
-    "devices": "All devices of the pool.",
+    "overview": "How full the pool is, who holds the space, what needs attention.",
+    "devices": "All devices of the pool, also as a tree.",
+    "sharing": "Who shares which blocks: exclusive, fair share, groups, pairs.",
+    "reclaim": "What deleting some objects would give back.",
+    "plan": "What to delete so that enough comes free.",
+    "orphans": "Devices that no record knows, records whose device is gone.",
     "mappings": "Where the blocks of devices lie, run by run.",
+    "fragmentation": "How scattered devices, free blocks and metadata are.",
     "block": "One block of the metadata, field by field.",
 }
 """Each command with its line of help; its module is loaded when it is asked for."""
@@ -87,8 +92,9 @@ group = _Group(
     help="""Tell what a dm-thin pool holds and where it lies: read-only, offline.
 
     SOURCE is the metadata of a pool: a metadata device (LVM: /dev/mapper/VG-POOL_tmeta), or a
-    copy of one, also packed with gzip, zstd or thin_metadata_pack. Without COMMAND, SOURCE is
-    given an overview. A file that has the name of a command is written ./NAME.
+    copy of one, also packed with gzip, zstd or thin_metadata_pack; or the folder of a manager
+    that keeps it in a file (/var/lib/docker). Without COMMAND, SOURCE is given an overview. A file
+    that has the name of a command is written ./NAME.
 
     \b
     Exit status:
@@ -98,7 +104,10 @@ group = _Group(
     """,
     epilog="""\b
     Examples:
-      thinscope /dev/mapper/vg-pool_tmeta
+      thinscope /var/lib/docker
+      thinscope /dev/mapper/vg-pool_tmeta --names /etc/lvm/backup/vg
+      thinscope reclaim /var/lib/docker 'web-*'
+      thinscope plan /var/lib/docker --free 10GiB
       thinscope devices tmeta.bin
       thinscope mappings tmeta.bin --device 5 --range 0..1000
       thinscope block tmeta.bin 0

@@ -28,8 +28,9 @@ class Output:
         has_begun: Whether anything was written: then the report cannot be asked for again.
     """
 
-    def __init__(self) -> None:
-        """Take the stdout of this moment."""
+    def __init__(self, rows: int | None = None) -> None:
+        """Take the stdout of this moment; tables that can be cut get so many rows, or all."""
+        self._rows = rows
         self.has_begun = False
         self._held: list[str] = []
         self._held_size = 0
@@ -49,10 +50,10 @@ class Output:
     def page(self) -> Page:
         """What text is laid out for: the terminal, or 80 columns without colour."""
         if not self.is_terminal:
-            return Page()
+            return Page(rows=self._rows)
         width = shutil.get_terminal_size().columns
         is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return Page(width=width, colour=not is_plain)
+        return Page(width=width, colour=not is_plain, rows=self._rows)
 
     def write(self, texts: Iterable[str], before: Callable[[], None]) -> None:
         """Write a report.

@@ -23,24 +23,26 @@ __all__ = ["command"]
     short_help=COMMANDS["overview"],
     epilog="""\b
     Examples:
-      thinscope tmeta.bin
+      thinscope /var/lib/docker
+      thinscope tmeta.bin --names /etc/lvm/backup/vg
       thinscope tmeta.bin --format json
       thinscope --metadata-snapshot /dev/mapper/vg-pool_tmeta
     """,
 )
 @reporting
 def command(request: Request) -> ExitCode:
-    r"""Tell how full the pool is, what its devices map, and what needs attention.
+    """Tell how full the pool is, who holds the space, and what needs attention.
 
     The word "overview" may be left out. All mappings are counted, each distinct block of the
-    metadata read once.
+    metadata read once. What each object has to itself is exclusive; the fair shares, with what
+    nobody holds, add up to what is in use.
 
     \b
     The exit status is 1 if there is a finding:
       - the kernel asks for a check (needs_check)
       - features of the metadata that thinscope does not know
-      - blocks in use that no device reaches, or reached but counted as free
+      - blocks in use that nothing reaches, or reached but counted as free
       - a device that does not map what its record says
       - data or metadata device at least 90 % full, the kernel's reserve included
-    """
+    """  # noqa: D301 - click's mark for lines that stay
     return answer(request, Overview.of)

@@ -30,12 +30,14 @@ class Request:
     Attributes:
         source: What to open, as it was written.
         format: One of the formats.
+        names: Where to take names from.
         metadata_snapshot: Whether to read the pool as the held metadata snapshot keeps it.
         threads: Threads to use, or None for the default.
     """
 
     source: str
     format: str
+    names: tuple[str, ...]
     metadata_snapshot: bool
     threads: int | None
 
@@ -69,6 +71,13 @@ FORMAT = click.option(
 _PARAMETERS = (
     SOURCE,
     FORMAT,
+    click.option(
+        "--names",
+        multiple=True,
+        metavar="PATH",
+        help="Take names from a manager's folder or records, such as /var/lib/docker or "
+        "/etc/lvm/backup/VG. Can be given several times.",
+    ),
     click.option(
         "--metadata-snapshot",
         is_flag=True,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from thinscope import Pool, Run
 
-__all__ = ["Mappings", "RunRow", "RunStream", "Total"]
+__all__ = ["Mappings", "OriginRow", "RunRow", "RunStream", "Total"]
 
 
 class RunRow(NamedTuple):
@@ -94,6 +94,21 @@ class RunStream:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginRow:
+    """A device that reads another volume where it maps nothing.
+
+    Attributes:
+        device: Its id.
+        name: What it is called.
+        origin: The other volume: the device's external origin.
+    """
+
+    device: int
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mappings:
     """The mappings of some devices, or of all.
 
@@ -106,6 +121,8 @@ class Mappings:
         devices: Ids of the devices asked for, ascending; None for all.
         begin: First virtual block asked for.
         end: One behind the last virtual block asked for; None for no limit.
+        external_origins: Which of the devices read another volume where they map nothing, instead
+            of zeros; None where no manager's records tell.
         runs: The mappings, devices by ascending id, runs by ascending virtual block.
     """
 
@@ -120,6 +137,7 @@ class Mappings:
     devices: tuple[int, ...] | None
     begin: int
     end: int | None
+    external_origins: tuple[OriginRow, ...] | None
     runs: RunStream
 
     @property
@@ -167,5 +185,15 @@ class Mappings:
             devices=tuple(sorted(chosen)) or None,
             begin=begin,
             end=end,
+            external_origins=_external_origins(pool, chosen or pool.devices),
             runs=RunStream(runs, superblock.data_block_bytes),
         )
+
+
+def _external_origins(pool: Pool, devices: Iterable[int]) -> tuple[OriginRow, ...] | None:
+    if not pool.objects.are_named:
+        return None
+    found = pool.objects.external_origins(sorted(devices))
+    if found is None:
+        return None
+    return tuple(OriginRow(id_, pool.objects.label(id_), origin) for id_, origin in found.items())

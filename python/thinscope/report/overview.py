@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import nlargest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from thinscope.report.devices import DeviceRow
+from thinscope.report.accounting import Accounting
+from thinscope.report.objects import NamesRow, ObjectRow, object_rows
 from thinscope.report.remark import Remark
 from thinscope.report.units import count, percent, plural, size
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from thinscope import Pool, SpaceUsage, Superblock
+    from thinscope.sharing import Sharing
 
-__all__ = ["Accounting", "DeviceTotals", "MetadataSnapshot", "OtherDevices", "Overview", "Space"]
+__all__ = ["DeviceTotals", "MetadataSnapshot", "OtherObjects", "Overview", "Space"]
 
 _LARGEST = 10
-"""Devices that the first screen has room for."""
+"""Objects that the first screen has room for."""
 
 _DISAGREEING = 20
 """Devices whose counts disagree that get a finding of their own; damage can be everywhere."""
@@ -93,10 +94,15 @@ class MetadataSnapshot:
     Attributes:
         block: The metadata block of its superblock.
         offset: The same in bytes.
+        only_blocks: Data blocks that it alone keeps in use: they come free when it is released.
+            None where it is itself what was read.
+        only_bytes: The same in bytes.
     """
 
     block: int
     offset: int
+    only_blocks: int | None
+    only_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,45 +111,32 @@ class DeviceTotals:
 
     Attributes:
         count: Number of devices.
-        mapped_blocks: What each maps, counted and summed: shared blocks count several times.
+        mapped_blocks: What each reaches, summed: shared blocks count several times.
         mapped_bytes: The same in bytes.
-        reached_blocks: Distinct data blocks that they reach: shared blocks count once.
-        reached_bytes: The same in bytes.
+        virtual_bytes: Their virtual sizes, summed, or None where they are not all on record.
     """
 
     count: int
     mapped_blocks: int
     mapped_bytes: int
-    reached_blocks: int
-    reached_bytes: int
+    virtual_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class OtherDevices:
-    """What the devices that are not listed add up to.
+class OtherObjects:
+    """What the objects that are not listed have.
 
     Attributes:
-        count: Number of devices.
-        mapped_blocks: What each maps, counted and summed.
+        count: Number of objects.
+        mapped_blocks: What each of them maps, summed, in data blocks.
         mapped_bytes: The same in bytes.
+        fair_share_bytes: Their shares, summed.
     """
 
     count: int
     mapped_blocks: int
     mapped_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Accounting:
-    """The data space map's figure against what the devices reach.
-
-    Attributes:
-        used_minus_reached_blocks: Blocks counted as used, minus blocks reached.
-        used_minus_reached_bytes: The same in bytes.
-    """
-
-    used_minus_reached_blocks: int
-    used_minus_reached_bytes: int
+    fair_share_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +156,12 @@ class Overview:
         metadata_snapshot: The held metadata snapshot, or None.
         data: Usage of the data device.
         metadata: Usage of the metadata device.
+        names: The records that names were taken from.
         devices: What the devices add up to.
-        largest_devices: Those that map most, the largest first.
-        other_devices: What those that are not listed add up to.
-        accounting: What is in use against what is reached; None through a metadata snapshot.
+        objects: Number of objects that the devices are listed under.
+        largest_objects: Those with the largest share of the data device, the largest first.
+        other_objects: What those that are not listed have.
+        accounting: All blocks in use, by who holds them.
         findings: What needs attention.
         notes: What is good to know.
     """
@@ -185,10 +180,12 @@ class Overview:
     metadata_snapshot: MetadataSnapshot | None
     data: Space
     metadata: Space
+    names: tuple[NamesRow, ...]
     devices: DeviceTotals
-    largest_devices: tuple[DeviceRow, ...]
-    other_devices: OtherDevices
-    accounting: Accounting | None
+    objects: int
+    largest_objects: tuple[ObjectRow, ...]
+    other_objects: OtherObjects
+    accounting: Accounting
     findings: tuple[Remark, ...]
     notes: tuple[Remark, ...]
 
@@ -199,20 +196,19 @@ class Overview:
 
     @classmethod
     def of(cls, pool: Pool, source: str) -> Self:
-        """Read and count all mappings of the pool."""
+        """Tell who holds what of the pool."""
         superblock, live = pool.superblock, pool.live_superblock
-        recount = pool.recount()
-        mapped = recount.mapped_blocks
+        sharing = pool.sharing()
         block_bytes = superblock.data_block_bytes
         data, metadata = Space.of(pool.data_space), Space.of(pool.metadata_space)
-        devices = _device_totals(mapped, recount.reached_blocks, block_bytes)
-        accounting = _accounting(data, devices)
-        snapshot = _metadata_snapshot(live, metadata)
-        largest = _largest(pool, mapped, block_bytes)
+        accounting = Accounting.of(sharing.totals, block_bytes)
+        snapshot = _metadata_snapshot(pool, accounting)
+        rows = object_rows(pool, sharing)
+        largest, others = rows[:_LARGEST], rows[_LARGEST:]
         findings = [
             *_superblock_findings(live),
-            *_accounting_findings(accounting, snapshot),
-            *_count_findings(pool, mapped),
+            *_accounting_findings(accounting),
+            *_count_findings(pool, sharing.mappings),
             *_space_findings("data", data),
             *_space_findings("metadata", metadata),
         ]
@@ -229,60 +225,53 @@ class Overview:
             metadata_snapshot=snapshot,
             data=data,
             metadata=metadata,
-            devices=devices,
-            largest_devices=largest,
-            other_devices=_others(devices, largest),
+            names=tuple(map(NamesRow.of, pool.names)),
+            devices=_device_totals(pool, sharing),
+            objects=len(rows),
+            largest_objects=largest,
+            other_objects=_others(others),
             accounting=accounting,
             findings=tuple(findings),
-            notes=tuple(_notes(accounting, snapshot, is_view=pool.is_metadata_snapshot)),
+            notes=(
+                *_snapshot_notes(snapshot, pool.objects.dm_pool or "POOL"),
+                *_names_notes(pool, superblock.transaction_id),
+            ),
         )
 
 
-def _device_totals(
-    mapped: Mapping[int, int], reached_blocks: int, block_bytes: int
-) -> DeviceTotals:
-    mapped_blocks = sum(mapped.values())
+def _device_totals(pool: Pool, sharing: Sharing) -> DeviceTotals:
+    block_bytes = pool.superblock.data_block_bytes
+    mapped_blocks = sum(usage.mapped_blocks for usage in sharing.devices.values())
+    sizes = [pool.objects.virtual_bytes(id_) for id_ in pool.devices]
+    known = [size_bytes for size_bytes in sizes if size_bytes is not None]
     return DeviceTotals(
-        count=len(mapped),
+        count=len(sizes),
         mapped_blocks=mapped_blocks,
         mapped_bytes=mapped_blocks * block_bytes,
-        reached_blocks=reached_blocks,
-        reached_bytes=reached_blocks * block_bytes,
+        virtual_bytes=sum(known) if known and len(known) == len(sizes) else None,
     )
 
 
-def _largest(pool: Pool, mapped: Mapping[int, int], block_bytes: int) -> tuple[DeviceRow, ...]:
-    sizes = ((mapped_blocks, -id_) for id_, mapped_blocks in mapped.items())
-    largest = ((pool.devices[-id_], blocks) for blocks, id_ in nlargest(_LARGEST, sizes))
-    return tuple(
-        DeviceRow.of(device, block_bytes, mapped_blocks, device.highest_block)
-        for device, mapped_blocks in largest
+def _others(rows: tuple[ObjectRow, ...]) -> OtherObjects:
+    return OtherObjects(
+        count=len(rows),
+        mapped_blocks=sum(row.mapped_blocks for row in rows),
+        mapped_bytes=sum(row.mapped_bytes for row in rows),
+        fair_share_bytes=sum(row.fair_share_bytes for row in rows),
     )
 
 
-def _others(devices: DeviceTotals, largest: tuple[DeviceRow, ...]) -> OtherDevices:
-    return OtherDevices(
-        count=devices.count - len(largest),
-        mapped_blocks=devices.mapped_blocks - sum(row.mapped_blocks for row in largest),
-        mapped_bytes=devices.mapped_bytes - sum(row.mapped_bytes for row in largest),
-    )
-
-
-def _accounting(data: Space, devices: DeviceTotals) -> Accounting | None:
-    if data.used is None:
-        return None
-    difference = data.used - devices.reached_blocks
-    return Accounting(
-        used_minus_reached_blocks=difference,
-        used_minus_reached_bytes=difference * data.block_bytes,
-    )
-
-
-def _metadata_snapshot(live: Superblock, metadata: Space) -> MetadataSnapshot | None:
-    block = live.metadata_snapshot
+def _metadata_snapshot(pool: Pool, accounting: Accounting) -> MetadataSnapshot | None:
+    block = pool.live_superblock.metadata_snapshot
     if block is None:
         return None
-    return MetadataSnapshot(block=block, offset=block * metadata.block_bytes)
+    is_view = pool.is_metadata_snapshot
+    return MetadataSnapshot(
+        block=block,
+        offset=block * pool.metadata_space.block_bytes,
+        only_blocks=None if is_view else accounting.only_metadata_snapshot_blocks,
+        only_bytes=None if is_view else accounting.only_metadata_snapshot_bytes,
+    )
 
 
 def _remark(code: str, message: str, advice: str | None = None, **numbers: int) -> Remark:
@@ -307,33 +296,27 @@ def _superblock_findings(live: Superblock) -> Iterator[Remark]:
         )
 
 
-def _accounting_findings(
-    accounting: Accounting | None, snapshot: MetadataSnapshot | None
-) -> Iterator[Remark]:
-    if accounting is None:
-        return
-    blocks, size_bytes = (
-        accounting.used_minus_reached_blocks,
-        accounting.used_minus_reached_bytes,
-    )
-    if blocks < 0:
+def _accounting_findings(accounting: Accounting) -> Iterator[Remark]:
+    if missing := accounting.missing_count_blocks:
+        size_bytes = accounting.missing_count_bytes or 0
         yield _remark(
             "missing-count",
-            f"{plural(-blocks, 'data block')} ({size(-size_bytes)}) reached by devices, "
+            f"{plural(missing, 'data block')} ({size(size_bytes)}) reached, "
             "but counted as free: the metadata is damaged",
             "stop using the pool: the kernel may give these blocks to another device; "
             "`thin_check` says more",
-            blocks=-blocks,
-            bytes=-size_bytes,
+            blocks=missing,
+            bytes=size_bytes,
         )
-    elif blocks > 0 and snapshot is None:
+    if leaked := accounting.leaked_blocks:
+        size_bytes = accounting.leaked_bytes or 0
         yield _remark(
             "leaked",
-            f"{plural(blocks, 'data block')} ({size(size_bytes)}) in use that no device reaches: "
+            f"{plural(leaked, 'data block')} ({size(size_bytes)}) in use that nothing reaches: "
             "leaked or in flight",
             "a few are normal after a crash, or if the pool was in use when it was read or copied; "
             "`thin_check` says more",
-            blocks=blocks,
+            blocks=leaked,
             bytes=size_bytes,
         )
 
@@ -383,25 +366,64 @@ def _space_findings(name: str, space: Space) -> Iterator[Remark]:
     )
 
 
-def _notes(
-    accounting: Accounting | None, snapshot: MetadataSnapshot | None, *, is_view: bool
-) -> Iterator[Remark]:
-    if is_view or snapshot is None:
+def _snapshot_notes(snapshot: MetadataSnapshot | None, dm_pool: str) -> Iterator[Remark]:
+    if snapshot is None or snapshot.only_blocks is None or snapshot.only_bytes is None:
         return
+    kept = "no data block that devices do not reach as well"
+    if snapshot.only_blocks:
+        blocks = plural(snapshot.only_blocks, "data block")
+        kept = f"{blocks} ({size(snapshot.only_bytes)}) that no device reaches"
     yield _remark(
         "metadata-snapshot",
-        f"a metadata snapshot is held in block {snapshot.block}; "
-        "it keeps blocks in use until it is released",
+        f"a metadata snapshot is held in block {snapshot.block}; it keeps {kept}",
         "read it with --metadata-snapshot, "
-        "release it with `dmsetup message POOL 0 release_metadata_snap`",
+        f"release it with `dmsetup message {dm_pool} 0 release_metadata_snap`",
         block=snapshot.block,
+        blocks=snapshot.only_blocks,
+        bytes=snapshot.only_bytes,
     )
-    if accounting is not None and accounting.used_minus_reached_blocks > 0:
-        blocks = accounting.used_minus_reached_blocks
+
+
+def _names_notes(pool: Pool, transaction_id: int) -> Iterator[Remark]:
+    believed = {claim.names.source for claim in pool.objects.claims.values()}
+    believed |= {claim.names.source for claim in pool.objects.repeated}
+    for names in pool.names:
+        if names.records and names.source not in believed:
+            yield _remark(
+                "names-of-another-pool",
+                f"none of the {plural(len(names.records), 'device')} that {names.manager} has on "
+                "record is in the pool: the records may be of another one",
+                devices=len(names.records),
+            )
+        elif not names.is_of(transaction_id):
+            yield _remark(
+                "names-of-another-state",
+                f"the records of {names.manager} are of transaction {names.transaction_id}, "
+                f"the pool is at {transaction_id}: some names may be out of date",
+                "take records and metadata at the same time",
+                recorded=names.transaction_id or 0,
+                pool=transaction_id,
+            )
+        if names.unread:
+            first = names.unread[0]
+            yield _remark(
+                "names-not-read",
+                f"{plural(len(names.unread), 'record')} of {names.manager} could not be read; "
+                f"the first: {first.where}: {first.why}",
+                records=len(names.unread),
+            )
+    found = pool.orphans()
+    if found:
+        in_pool = sum(orphan.is_in_pool for orphan in found)
+        records = len(found) - in_pool
+        parts = (
+            f"{plural(in_pool, 'device')} that no object on record has" if in_pool else "",
+            f"{plural(records, 'record')} without a device" if records else "",
+        )
         yield _remark(
-            "kept-or-leaked",
-            f"{plural(blocks, 'data block')} ({size(accounting.used_minus_reached_bytes)}) in use "
-            "that no device reaches: the metadata snapshot may keep them, else they are leaked",
-            blocks=blocks,
-            bytes=accounting.used_minus_reached_bytes,
+            "orphans",
+            f"orphans: {', '.join(filter(None, parts))}",
+            "`thinscope orphans` names them",
+            devices=in_pool,
+            records=records,
         )

@@ -6,9 +6,17 @@ the direction of writing. Shown as they are, they could forge a line of output.
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
+from typing import TYPE_CHECKING
 
-__all__ = ["printable", "utf8"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["printable", "shell_line", "shown", "utf8"]
+
+_DIGEST = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Cn", "Co"})
 """General categories that show nothing of their own, or not the same everywhere."""
@@ -20,6 +28,41 @@ def printable(text: str) -> str:
     Applying it again changes nothing: a backslash stays as it is.
     """
     return "".join(map(_visible, text))
+
+
+def shown(name: str) -> str:
+    """Return a name fit to be shown, digests in it cut to what managers show of them."""
+    return printable(_DIGEST.sub(r"\1", name))
+
+
+def shell_line(words: Iterable[str]) -> str:
+    r"""Return a command as it can be typed: bash gets just these words, whatever is in them.
+
+    What would not be seen is written in bash's ``$'...'``. A name that no command line can hold,
+    since it has a zero byte or is no text, makes a comment of the line.
+    """
+    words = list(words)
+    try:
+        line = " ".join(map(_shell_word, words))
+    except UnicodeEncodeError:
+        line = None
+    if line is None or any("\0" in word for word in words):
+        return f"# cannot be typed: {printable(shlex.join(words))}"
+    return line
+
+
+def _shell_word(word: str) -> str:
+    if printable(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(map(_in_dollar_quotes, word)) + "'"
+
+
+def _in_dollar_quotes(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if _visible(character) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def utf8(text: str) -> str:

@@ -6,7 +6,7 @@ All arithmetic is on integers, and what is shown never claims a limit that is no
 
 from __future__ import annotations
 
-__all__ = ["count", "exact_size", "percent", "plural", "size"]
+__all__ = ["count", "exact_size", "mean_size", "percent", "plural", "quotient", "size"]
 
 _STEP = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -38,6 +38,23 @@ def exact_size(size_bytes: int) -> str:
         size_bytes //= _STEP
         power += 1
     return f"{size_bytes} {_UNITS[power]}"
+
+
+def mean_size(size_bytes: int, number: int) -> str:
+    """Return the mean of so many sizes that add up to some bytes."""
+    return size(_divide(size_bytes, number))
+
+
+def quotient(dividend: int, divisor: int) -> str:
+    """Return a ratio with two decimals, from a hundred on without any: ``1.03``."""
+    if dividend == 0:
+        return "0"
+    hundredths = _divide(dividend * 100, divisor)
+    if hundredths == 0:
+        return "< 0.01"
+    if hundredths >= _DECIMALS_BELOW * 100:
+        return count(_divide(dividend, divisor))
+    return f"{hundredths // 100}.{hundredths % 100:02}"
 
 
 def percent(part: int, whole: int) -> str:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from thinscope.report.block import Block
     from thinscope.report.devices import Devices
+    from thinscope.report.fragmentation import Fragmentation
     from thinscope.report.mappings import Mappings
     from thinscope.report.overview import Overview
+    from thinscope.report.render.sections import SectionedReport
 
-    PoolReport: TypeAlias = Overview | Devices | Mappings
+    PoolReport: TypeAlias = Overview | Devices | Mappings | Fragmentation | SectionedReport
     Report: TypeAlias = PoolReport | Block
 
 __all__ = ["BATCH", "FORMATS", "Page", "render"]
@@ -37,10 +39,12 @@ class Page:
     Attributes:
         width: Columns to wrap sentences at; tables take what their numbers need.
         colour: Whether colour is seen.
+        rows: Most rows of a table that can be cut, or None for all.
     """
 
     width: int = 80
     colour: bool = False
+    rows: int | None = None
 
 
 class _Renderer(Protocol):

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, assert_never
 
 from thinscope.report.block import Block
 from thinscope.report.devices import Devices
+from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.mappings import Mappings
 from thinscope.report.overview import Overview
+from thinscope.report.printable import printable
+from thinscope.report.remark import Remark
 from thinscope.report.render import block_words, words
+from thinscope.report.render import fragmentation_words as fragmentation
+from thinscope.report.render.sections import Commands, Sentence, Table, sections
 from thinscope.report.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from thinscope.report.remark import Remark
     from thinscope.report.render import Page, PoolReport, Report
+    from thinscope.report.render.sections import SectionedReport
 
 __all__ = ["render"]
 
@@ -24,8 +29,7 @@ _MARKS = re.compile(r"([\\`*_\[\]<>|&~#])")
 
 
 def render(report: Report, page: Page) -> Iterator[str]:
-    """Return the report as Markdown."""
-    del page  # wrapped by whatever shows it
+    """Return the report as Markdown; whatever shows it wraps it."""
     match report:
         case Overview():
             return _overview(report)
@@ -33,25 +37,30 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return _devices(report)
         case Mappings():
             return _mappings(report)
+        case Fragmentation():
+            return _fragmentation(report, page)
         case Block():
             return _block(report)
         case _:
-            assert_never(report)
+            return _sectioned(report)
 
 
 def _overview(report: Overview) -> Iterator[str]:
-    yield _head(report, words.verdict(report))
+    yield _head(report, *words.names(report), words.verdict(report))
     for kind, remarks in (("Finding", report.findings), ("Note", report.notes)):
         yield from (_remark(kind, remark) for remark in remarks)
     if report.findings or report.notes:
         yield "\n"
     yield from _table(words.SPACE_COLUMNS, words.space_rows(report))
     yield f"\n{words.kernel_says(report)}\n"
-    yield f"\n{words.sharing(report)}\n"
-    if report.largest_devices:
-        yield "\n"
-        yield from _table(words.largest_device_columns(report), words.largest_device_rows(report))
-        yield f"\n{words.clock(report)}\n"
+    if promised := words.over_provisioning(report):
+        yield f"\n{promised}\n"
+    yield "\n"
+    if report.largest_objects:
+        yield from _table(words.OBJECT_COLUMNS, words.object_rows(report))
+        yield f"\n{words.columns_mean(report)}\n"
+    else:
+        yield "the pool has no devices\n"
     if where := words.where_all_are(report):
         yield f"\n{where}\n"
 
@@ -59,6 +68,9 @@ def _overview(report: Overview) -> Iterator[str]:
 def _devices(report: Devices) -> Iterator[str]:
     yield _head(report, plural(len(report.devices), "device"))
     yield from _table(words.DEVICE_COLUMNS, words.device_rows(report))
+    yield from (f"\n{_escape(origin)}\n" for origin in words.external_origins(report))
+    if inferred := words.inferred(report):
+        yield f"\n{inferred}\n"
     yield f"\n{words.clock(report)}\n"
 
 
@@ -66,6 +78,51 @@ def _mappings(report: Mappings) -> Iterator[str]:
     yield _head(report, *filter(None, [words.asked_for(report)]))
     yield from _table(words.RUN_COLUMNS, map(words.run_cells, report.runs))
     yield f"\n{words.total(report)}\n"
+    if holes := words.holes(report):
+        yield f"\n{holes}\n"
+
+
+def _fragmentation(report: Fragmentation, page: Page) -> Iterator[str]:
+    yield _head(report, plural(len(report.devices), "device"))
+    if report.picture is not None:
+        yield "```\n"
+        for begin, cells in fragmentation.picture_lines(report.picture, page.width):
+            yield f"{begin}  {''.join(fragmentation.LEGEND[cell].character for cell in cells)}\n"
+        yield "```\n\n"
+        for look, amount in fragmentation.legend(report):
+            yield f"- `{look.character}` {look.meaning}: {amount}\n"
+        yield "\n"
+    if report.devices:
+        columns = fragmentation.device_columns(report, page.rows)
+        yield from _table(columns, fragmentation.device_rows(report, page.rows))
+        yield f"\n{fragmentation.MEANING}\n\n"
+    if where := fragmentation.where_more_are(report, page.rows):
+        yield f"{where}\n\n"
+    yield from _scattered_devices(report) if report.only else _space(report)
+    if report.free is not None and report.free.largest:
+        yield "" if report.only else "\n"
+        yield from _table(fragmentation.EXTENT_COLUMNS, fragmentation.extent_rows(report))
+
+
+def _scattered_devices(report: Fragmentation) -> Iterator[str]:
+    for row in report.by_seeks:
+        yield f"{fragmentation.about_device(row)}\n\n"
+        if row.runs:
+            runs = fragmentation.length_rows(row.run_lengths)
+            yield from _table(fragmentation.RUN_COLUMNS, runs)
+            yield "\n"
+            yield from _table(fragmentation.READ_COLUMNS, fragmentation.read_rows(row))
+            yield "\n"
+
+
+def _space(report: Fragmentation) -> Iterator[str]:
+    yield f"{fragmentation.about_free(report)}\n\n"
+    if report.free is not None and report.free.count:
+        free = fragmentation.length_rows(report.free.lengths)
+        yield from _table(fragmentation.FREE_COLUMNS, free)
+        yield "\n"
+    yield from _table(fragmentation.NODE_COLUMNS, fragmentation.node_rows(report))
+    yield f"\n{fragmentation.about_nodes(report)}\n"
 
 
 def _block(report: Block) -> Iterator[str]:
@@ -82,6 +139,25 @@ def _block(report: Block) -> Iterator[str]:
         yield from ("```\n", *block_words.hex_lines(report.data), "```\n")
 
 
+def _sectioned(report: SectionedReport) -> Iterator[str]:
+    yield _head(report)
+    for section in sections(report):
+        match section:
+            case Sentence():
+                yield f"{section.text}\n\n"
+            case Table():
+                yield from _table(section.columns, section.rows, section.words)
+                yield "\n"
+            case Commands():
+                yield "```sh\n"
+                yield from (f"{line}\n" for line in section.lines)
+                yield "```\n"
+            case Remark():
+                yield _remark("Finding", section) + "\n"
+            case _:
+                assert_never(section)
+
+
 def _head(report: PoolReport, *more: str) -> str:
     facts = [*words.facts(report), *more, *filter(None, [words.snapshot_view(report)])]
     return _title(report, facts)
@@ -93,14 +169,21 @@ def _title(report: Report, facts: Iterable[str]) -> str:
 
 def _remark(kind: str, remark: Remark) -> str:
     advice = f" ({remark.advice})" if remark.advice else ""
-    return f"- **{kind}:** {remark.message}{advice}\n"
+    return f"- **{kind}:** {printable(remark.message + advice)}\n"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def _table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], in_words: Container[int] = (0,)
+) -> Iterator[str]:
     yield f"| {' | '.join(columns)} |\n"
-    yield f"|---|{'---:|' * (len(columns) - 1)}\n"
+    kinds = ("---|" if at in in_words else "---:|" for at in range(len(columns)))
+    yield f"|{''.join(kinds)}\n"
     for row in rows:
-        yield f"| {' | '.join(map(str, row))} |\n"
+        yield f"| {' | '.join(_cell(cell) for cell in row)} |\n"
+
+
+def _cell(cell: object) -> str:
+    return _escape(cell) if isinstance(cell, str) else str(cell)
 
 
 def _escape(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from thinscope.report.printable import printable
+from thinscope.report.printable import printable, shown
+from thinscope.report.render.identity import identity_rows
 from thinscope.report.units import count, exact_size, percent, plural, size
 
 if TYPE_CHECKING:
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEVICE_COLUMNS",
+    "OBJECT_COLUMNS",
     "RUN_COLUMNS",
     "SPACE_COLUMNS",
     "asked_for",
     "clock",
+    "columns_mean",
+    "device",
     "device_rows",
+    "external_origins",
     "facts",
+    "holes",
+    "inferred",
     "kernel_says",
-    "largest_device_columns",
-    "largest_device_rows",
+    "names",
+    "object_rows",
+    "over_provisioning",
     "run_cells",
-    "sharing",
     "snapshot_view",
     "source",
     "space_rows",
@@ -38,6 +45,8 @@ __all__ = [
 ]
 
 SPACE_COLUMNS = ("", "in use", "of", "")
+_INDENT = "  "
+_FEW = 4
 DEVICE_COLUMNS = (
     "device",
     "mapped",
@@ -87,19 +96,26 @@ def kernel_says(report: Overview) -> str:
     )
 
 
-def sharing(report: Overview) -> str:
-    """Return what the devices map, and what it comes to without counting twice."""
-    totals = report.devices
-    if totals.count == 0:
-        return "the pool has no devices"
-    mapped, reached = size(totals.mapped_bytes), size(totals.reached_bytes)
-    who = "the device maps" if totals.count == 1 else "the devices map"
-    if totals.mapped_blocks == totals.reached_blocks:
-        return f"{who} {mapped} in all; no block is shared"
-    return f"{who} {mapped} in all; shared blocks counted once, that is {reached}"
+def names(report: Overview) -> list[str]:
+    """Return whose pool it is, where that is known: ``docker (loop-lvm)``."""
+    return [
+        printable(
+            f"{row.manager} ({row.mode or row.pool})" if row.mode or row.pool else row.manager
+        )
+        for row in report.names
+    ]
 
 
-def clock(report: Overview | Devices) -> str:
+def over_provisioning(report: Overview) -> str | None:
+    """Return what the devices promise, where their virtual sizes are on record."""
+    promised = report.devices.virtual_bytes
+    if promised is None:
+        return None
+    share = percent(promised, report.data.total_bytes)
+    return f"virtual sizes add up to {size(promised)}: {share} of the data device"
+
+
+def clock(report: Devices) -> str:
     """Return what the columns of a table of devices mean."""
     at = "then" if report.is_metadata_snapshot else "now"
     return (
@@ -111,8 +127,9 @@ def clock(report: Overview | Devices) -> str:
 def device_rows(report: Devices) -> Iterator[tuple[str, ...]]:
     """Yield the rows below `DEVICE_COLUMNS`, and their sum."""
     for row in report.devices:
+        inferred = "?" if row.parent_is_inferred else ""
         yield (
-            f"device {row.id}",
+            f"{_INDENT * row.depth}{device(row.id, row.name)}{inferred}",
             size(row.mapped_bytes),
             count(row.mapped_blocks),
             size(row.end_bytes),
@@ -122,37 +139,62 @@ def device_rows(report: Devices) -> Iterator[tuple[str, ...]]:
         )
     if len(report.devices) > 1:
         who = plural(len(report.devices), "device")
-        yield who, size(report.mapped_bytes), count(report.mapped_blocks), "", "", "", ""
+        yield who, size(report.mapped_bytes), count(report.mapped_blocks), *("",) * 4
 
 
-def largest_device_columns(report: Overview) -> tuple[str, ...]:
-    """Return the heads of the table of devices that an overview has."""
-    first = "largest devices" if report.other_devices.count else "device"
-    return (first, "mapped", "up to", "created", "snapshotted")
+def device(id_: int, name: str) -> str:
+    """Return what a device is called, with its id: ``5: container web-1``, ``device 5``."""
+    return name if name == f"device {id_}" else f"{id_}: {shown(name)}"
 
 
-def largest_device_rows(report: Overview) -> Iterator[tuple[str, ...]]:
-    """Yield the rows below `largest_device_columns`, the rest in one row, and their sum."""
-    for row in report.largest_devices:
-        yield (
-            f"device {row.id}",
-            size(row.mapped_bytes),
-            size(row.end_bytes),
-            str(row.creation_time),
-            str(row.snapshot_time),
-        )
-    others, totals = report.other_devices, report.devices
+def external_origins(report: Devices) -> Iterator[str]:
+    """Yield which devices read something else where they map nothing."""
+    for row in report.devices:
+        if row.external_origin is not None:
+            who, origin = device(row.id, row.name), printable(row.external_origin)
+            yield f"{who} reads {origin}, its external origin, where it maps nothing"
+
+
+def inferred(report: Devices) -> str | None:
+    """Return what a question mark means, where there is one."""
+    if not any(row.parent_is_inferred for row in report.devices):
+        return None
+    return "?: no record says what the device was made from; times and shared blocks suggest it"
+
+
+OBJECT_COLUMNS = ("", "exclusive", "fair share", "mapped")
+
+
+def object_rows(report: Overview) -> Iterator[tuple[str, ...]]:
+    """Yield the rows below `OBJECT_COLUMNS`, the rest in one row, and what it all adds up to."""
+    for row in report.largest_objects:
+        name = shown(f"{row.kind} {row.name}")
+        yield name, *map(size, (row.exclusive_bytes, row.fair_share_bytes, row.mapped_bytes))
+    others, totals, accounting = report.other_objects, report.devices, report.accounting
     if others.count:
-        yield f"and {count(others.count)} more", size(others.mapped_bytes), "", "", ""
-    if totals.count > 1:
-        yield plural(totals.count, "device"), size(totals.mapped_bytes), "", "", ""
+        yield f"and {count(others.count)} more", "", size(others.fair_share_bytes), ""
+    if report.objects > 1:
+        yield plural(totals.count, "device"), "", size(accounting.reached_bytes), ""
+    rest = list(identity_rows(accounting))
+    if len(rest) > 1:  # besides what is in use
+        for what, _, size_ in rest:
+            yield what, "", size_, ""
+
+
+def columns_mean(report: Overview) -> str:
+    """Return what the columns of the table of objects mean."""
+    who = "object" if report.names else "device"
+    return (
+        f"exclusive: reached by no other {who}; fair share: each block divided by the number of "
+        "devices that reach it, which adds up"
+    )
 
 
 def where_all_are(report: Overview) -> str | None:
-    """Return how to see the devices that the overview leaves out, if it does."""
-    if not report.other_devices.count:
+    """Return how to see the objects that the overview leaves out, if it does."""
+    if not report.other_objects.count:
         return None
-    return f"all {count(report.devices.count)} devices: `thinscope devices SOURCE`"
+    return f"all {count(report.devices.count)} devices: `thinscope sharing SOURCE`"
 
 
 def space_rows(report: Overview) -> tuple[tuple[str, ...], ...]:
@@ -179,6 +221,22 @@ def asked_for(report: Mappings) -> str | None:
     if report.begin or report.end is not None:
         parts.append(f"virtual blocks {report.begin}..{'' if report.end is None else report.end}")
     return ", ".join(parts) or None
+
+
+def holes(report: Mappings) -> str | None:
+    """Return what is read where nothing is mapped, unless it is nothing but zeros."""
+    origins = report.external_origins
+    if origins is None:
+        return (
+            "where nothing is mapped, zeros are read, or an external origin: "
+            "only a manager's records tell"
+        )
+    if not origins:
+        return None
+    told = [f"{device(row.device, row.name)} reads {shown(row.origin)}" for row in origins[:_FEW]]
+    if len(origins) > _FEW:
+        told.append(f"{count(len(origins) - _FEW)} more have external origins")
+    return f"where nothing is mapped, {', '.join(told)}"
 
 
 def total(report: Mappings) -> str:

@@ -6,13 +6,21 @@ any encoding can show it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from thinscope.report.block import Block
 from thinscope.report.devices import Devices
+from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.mappings import Mappings
 from thinscope.report.overview import Overview
-from thinscope.report.render.text import block, devices, mappings, overview
+from thinscope.report.render.text import (
+    block,
+    devices,
+    fragmentation,
+    mappings,
+    overview,
+    sectioned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +39,9 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return devices.render(report, page)
         case Mappings():
             return mappings.render(report, page)
+        case Fragmentation():
+            return fragmentation.render(report, page)
         case Block():
             return block.render(report, page)
         case _:
-            assert_never(report)
+            return sectioned.render(report, page)

@@ -31,4 +31,8 @@ def render(report: Devices, page: Page) -> Iterator[str]:
     yield "\n"
     yield from screen.table(words.device_rows(report), words.DEVICE_COLUMNS)
     yield "\n"
+    for origin in words.external_origins(report):
+        yield screen.sentence(origin)
+    if inferred := words.inferred(report):
+        yield screen.sentence(inferred, "dim")
     yield screen.sentence(words.clock(report), "dim")

@@ -38,3 +38,5 @@ def render(report: Mappings, page: Page) -> Iterator[str]:
     while batch := "".join(islice(lines, BATCH)):
         yield batch
     yield "\n" + screen.sentence(words.total(report))
+    if holes := words.holes(report):
+        yield screen.sentence(holes, "dim")

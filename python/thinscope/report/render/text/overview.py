@@ -22,7 +22,8 @@ def render(report: Overview, page: Page) -> Iterator[str]:
     """Yield the pool, its spaces, what needs attention, and its largest devices."""
     screen = Screen(page)
     verdict = Text(words.verdict(report), "bold red" if report.findings else "green")
-    yield screen.header(report, [*map(Text, words.facts(report)), verdict])
+    facts = [*words.names(report), *words.facts(report)]
+    yield screen.header(report, [*map(Text, facts), verdict])
     if view := words.snapshot_view(report):
         yield screen.sentence(view)
     yield "\n"
@@ -34,14 +35,14 @@ def render(report: Overview, page: Page) -> Iterator[str]:
         yield "\n"
     yield from screen.table(words.space_rows(report), words.SPACE_COLUMNS)
     yield screen.sentence(words.kernel_says(report), "dim")
+    if promised := words.over_provisioning(report):
+        yield screen.sentence(promised, "dim")
     yield "\n"
-    yield screen.sentence(words.sharing(report))
-    if report.largest_devices:
-        yield "\n"
-        yield from screen.table(
-            words.largest_device_rows(report), words.largest_device_columns(report)
-        )
-        yield "\n"
-        yield screen.sentence(words.clock(report), "dim")
+    if not report.largest_objects:
+        yield screen.sentence("the pool has no devices")
+        return
+    yield from screen.table(words.object_rows(report), words.OBJECT_COLUMNS)
+    yield "\n"
+    yield screen.sentence(words.columns_mean(report), "dim")
     if where := words.where_all_are(report):
         yield screen.sentence(where, "dim")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from thinscope.report.printable import printable
 from thinscope.report.render import BATCH, words
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class Screen:
         grid.add_row(Text(f"{label} ", label_style), Text(text, style))
         return self._show(grid, self._page.width)
 
+    def line(self, text: Text) -> str:
+        """Return a line as it is, whatever the width."""
+        return self._show(text, text.cell_len or 1)
+
     def header(self, report: Report, facts: Iterable[Text]) -> str:
         """Return the source and facts about it on one line; a long name has a line of its own.
 
@@ -109,8 +114,8 @@ class Screen:
     def remark(self, kind: str, remark: Remark) -> str:
         """Return a finding or a note, with its advice below."""
         style = {"finding": "bold red", "note": "bold cyan"}[kind]
-        shown = self.sentence(remark.message, label=f"{kind}:", label_style=style)
+        shown = self.sentence(printable(remark.message), label=f"{kind}:", label_style=style)
         if remark.advice:
             indent = " " * len(f"{kind}:")
-            shown += self.sentence(remark.advice, "dim", label=indent)
+            shown += self.sentence(printable(remark.advice), "dim", label=indent)
         return shown
