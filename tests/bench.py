@@ -47,6 +47,14 @@ POLARS = (
     "import sys, thinscope, polars\n"
     "print(polars.DataFrame(thinscope.open(sys.argv[1]).mappings())['length'].sum())"
 )
+SHARING = "import sys, thinscope\nthinscope.open(sys.argv[1]).sharing()"
+RECLAIMS = (
+    "import sys, thinscope\n"
+    "pool = thinscope.open(sys.argv[1])\n"
+    "ids, sharing = list(pool.devices), pool.sharing()\n"
+    "for turn in range(100):\n"
+    "    sharing.reclaim(ids[turn % 2 :: 2])"
+)
 COLUMNS = "DEV,MAPPED,EXCLUSIVE,SHARED"
 
 
@@ -115,9 +123,21 @@ def jobs(pool: Path, out: Path) -> dict[str, tuple[list[str], list[str] | None]]
         title: ([str(THINSCOPE), tool, *rest], [*tools[tool], *rest] if tools else None)
         for title, (tool, *rest) in words.items()
     }
+    exclusive = tools and [*tools["thin_ls"], "-o", COLUMNS, str(pool)]
+    found["overview (peer: thin_ls with EXCLUSIVE)"] = (
+        [str(THINSCOPE), str(pool)],
+        exclusive or None,
+    )
     alone = {
-        "overview": [str(THINSCOPE), str(pool)],
         "recount": [*python, RECOUNT, str(pool)],
+        "sharing": [*python, SHARING, str(pool)],
+        "sharing, then 100 times what half the devices would give back": [
+            *python,
+            RECLAIMS,
+            str(pool),
+        ],
+        "plan --free 64M": [str(THINSCOPE), "plan", str(pool), "--free", "64M"],
+        "fragmentation": [str(THINSCOPE), "fragmentation", str(pool)],
         "mappings into polars": [*python, POLARS, str(pool)],
     }
     for threads in sorted({1, cores()}):

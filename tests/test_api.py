@@ -55,12 +55,20 @@ def test_all_is_sorted_and_true() -> None:
 
 def test_values_say_what_they_are(walkthrough: bytes) -> None:
     pool = thinscope.open(walkthrough)
+    device, free = pool.fragmentation().devices[1], pool.free_extents(largest=1)
     shown = [repr(pool), repr(pool.superblock), repr(pool.data_space), repr(pool.mappings())]
+    shown += [repr(device), repr(device.reads[6]), repr(device.run_lengths[1]), repr(free)]
+    shown += [repr(pool.fragmentation().leaves)]
     assert shown == [
         "<Pool '<bytes>'>",
         "<Superblock block 0: transaction 0, time 2, 64 KiB blocks>",
         "<SpaceUsage 620 of 65536 blocks of 65536 bytes>",
         "<Mappings of <bytes>>",
+        "<DeviceFragmentation 610 blocks in 14 runs, 9 seeks>",
+        "Reads(io_blocks=64, ios=17, pieces=22, seeks=9)",
+        "LengthClass(shortest=2, longest=3, count=1, blocks=2)",
+        "<FreeExtents 64916 blocks in 1 extents, the longest 64916>",
+        "<NodeFill 6 nodes, 959 of 1512 entries in use>",
     ]
     assert repr(pool.devices[1]).startswith("Device(id=1, mapped_blocks=610,")
     assert pool.devices[1].lookup(0) == pool.devices[1].lookup(0)

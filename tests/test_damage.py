@@ -54,6 +54,8 @@ class Patient:
                     pool.superblock,
                     list(pool.devices.values()),
                     pool.recount(),
+                    pool.fragmentation(),
+                    pool.free_extents(largest=2),
                     [(device.highest_block, device.lookup(9)) for device in pool.devices.values()],
                     [repr(run) for run in pool.mappings()],
                     [repr(run) for run in pool.reference_counts("data")],

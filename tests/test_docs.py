@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import docker_folder
 from tests.conftest import ROOT
+
+DOCKER = "target/docker"
+"""Where `make demo` unpacks the captured folder of Docker."""
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -26,7 +30,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
         for number, block in enumerate(
             re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
         )
-        if "fixtures/" in block
+        if "fixtures/" in block or DOCKER in block
     ]
 
 
@@ -39,6 +43,11 @@ def sessions() -> list[tuple[str, str, str]]:
             if command.startswith("thinscope") and output:
                 found.append((f"{name}: {command}", command, output))
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _docker() -> None:
+    docker_folder.unpack(ROOT / DOCKER)
 
 
 @pytest.mark.parametrize(

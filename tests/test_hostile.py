@@ -22,6 +22,7 @@ WORKER = """
 import io, json, re, resource, sys, time
 import thinscope
 from thinscope import errors
+from thinscope.report.overview import Overview
 
 LIMIT = 512 << 20
 resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
@@ -53,14 +54,62 @@ def ask(pool):
         mapped[run.device] += run.length
         highest[run.device] = run.virtual_begin + run.length - 1
     assert pool.recount(exclusive=True).mapped_blocks == mapped == sizes
+    found = pool.fragmentation().devices
+    assert {device: each.mapped_blocks for device, each in found.items()} == mapped
+    pool.free_extents(largest=3)
     assert pool.highest_blocks() == highest
     for device in pool.devices.values():
         assert device.highest_block == highest[device.id]
         assert sum(run.length for run in device.mappings()) == mapped[device.id]
         device.lookup(0), device.lookup(5)
-    for space in ("data", "metadata"):
-        for _ in pool.reference_counts(space):
-            pass
+    counted = {"data": 0, "metadata": 0}
+    for space in counted:
+        for run in pool.reference_counts(space):
+            counted[space] += run.length * (run.count > 0)
+    ask_sharing(pool, mapped, counted["data"])
+
+def ask_sharing(pool, mapped, counted):
+    sharing = pool.sharing()
+    core, totals, ids = sharing._core, sharing.totals, list(pool.devices)
+    assert sharing.mappings == mapped
+    several, alone = totals.several_devices_blocks, totals.only_metadata_snapshot_blocks
+    if pool.is_metadata_snapshot:
+        assert totals.leaked_blocks is totals.missing_count_blocks is totals.used_blocks is None
+        assert core.leaked() is core.missing() is core.picture(60) is None
+    else:
+        reached = totals.one_device_blocks + several + alone
+        used = reached + totals.leaked_blocks - totals.missing_count_blocks
+        assert used == totals.used_blocks == counted == pool.data_space.used
+        assert sum(length for _, length in core.leaked()) == totals.leaked_blocks
+        assert sum(length for _, length in core.missing()) == totals.missing_count_blocks
+        for cells in (60, 1 << 63):
+            sums = list(map(sum, zip(*core.picture(cells), strict=True)))
+            assert sum(sums[:5]) == pool.data_space.total
+            assert sums[1:4] == [totals.one_device_blocks, several, alone]
+            assert sums[4:] == [totals.leaked_blocks, totals.missing_count_blocks]
+    devices = sharing.devices
+    (every,) = sharing.usage_of([ids])
+    assert every.mapped_blocks == every.exclusive_blocks == totals.reached_blocks
+    assert sum(usage.fair_share for usage in devices.values()) == totals.reached_blocks
+    found = core.reclaim([[id_] for id_ in ids], ids)
+    assert found.mapped_blocks == totals.reached_blocks == every.mapped_blocks
+    assert found.freed_blocks == every.reclaimable_blocks
+    assert found.freed_blocks + found.kept_by_metadata_snapshot_blocks == found.mapped_blocks
+    assert found.freed_metadata_blocks + found.kept_metadata_blocks == totals.nodes
+    assert found.alone_blocks == [usage.reclaimable_blocks for usage in devices.values()]
+    partners = dict.fromkeys(ids, 0)
+    for pair in sharing.matrix():
+        assert pair.device_a < pair.device_b
+        assert pair.blocks <= devices[pair.device_a].shared_blocks
+        assert pair.blocks <= devices[pair.device_b].shared_blocks
+        partners[pair.device_a] += pair.blocks
+        partners[pair.device_b] += pair.blocks
+    assert all(sum(sharing.shared_with(id_).values()) == partners[id_] for id_ in ids[:20])
+    assert sum(group.blocks for group in sharing.groups(1 << 62)) == several
+    plan = core.plan([([id_], [], False, True) for id_ in ids], found.freed_blocks)
+    assert plan.is_reached and plan.freed_blocks == plan.most_blocks == found.freed_blocks
+    overview = Overview.of(pool, "hostile")
+    assert overview.devices.mapped_blocks == sum(usage.mapped_blocks for usage in devices.values())
 
 def outcome(path):
     try:

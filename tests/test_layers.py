@@ -72,6 +72,22 @@ def test_blocks_know_no_report(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", sources(PACKAGE / "formats", "py"), ids=lambda path: path.name)
+def test_formats_open_nothing(path: Path) -> None:
+    own = {name for name in imported(path) if name.startswith("thinscope")}
+    assert all(name.startswith(("thinscope.formats", "thinscope.errors")) for name in own)
+    assert not imported(path) & {"os", "io", "pathlib"}
+    assert not re.search(r"\bopen\(|read_bytes|read_text", path.read_text())
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE / "names", "py"), ids=lambda path: path.name)
+def test_names_know_no_pool(path: Path) -> None:
+    own = {name for name in imported(path) if name.startswith("thinscope.")}
+    known = ("thinscope.formats", "thinscope.names", "thinscope.errors")
+    assert all(name.startswith(known) for name in own)
+    assert "_core" not in path.read_text()
+
+
 @pytest.mark.parametrize("path", sources(PACKAGE / "cli", "py"), ids=lambda path: path.name)
 def test_commands_know_no_core(path: Path) -> None:
     assert not any("_core" in name for name in imported(path))

@@ -68,6 +68,8 @@ def test_a_recount_reads_each_node_once(source: Counting, churn: bytes) -> None:
     # The graph is kept: asked again, only leaves are read, each once.
     assert pool.recount() == recount
     assert max(source.asked().values()) == 1
+    assert pool.fragmentation().nodes == recount.nodes
+    assert max(source.asked().values()) == 1
 
 
 def test_one_devices_mappings_read_one_tree(source: Counting, churn: bytes) -> None:

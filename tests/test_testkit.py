@@ -31,6 +31,8 @@ POOLS = [
     "churn --metadata-snapshot --needs-check --capacity 252 --least 84 --span 900 --longest 300 --steps 200",
     "two-depths --slack",
     "two-depths --capacity 12 --least 4 --height 1",
+    "tangle --devices 30 --span 400 --steps 900 --metadata-snapshot",
+    "history",
 ]
 
 
@@ -144,6 +146,20 @@ def test_unused_blocks_are_zero(pool: tuple[Image, dict[str, Any]]) -> None:
         image.data[n * BLOCK : (n + 1) * BLOCK] for n in range(image.nr_blocks) if n not in live
     )
     assert not any(any(block) for block in unused)
+
+
+def test_miscounted_blocks_are_those_that_are_told(testkit: str, tmp_path: Path) -> None:
+    path, told = tmp_path / "pool.bin", tmp_path / "answers.json"
+    wrong = ("--leaked", 20, "--missing", 9, "--metadata-snapshot")
+    for shape in ("one-device", "snapshots-shared", "shared-data", "churn", "tangle"):
+        run(testkit, "build", shape, *wrong, "-o", path, "--answers", told)
+        image, answers = Image(path.read_bytes()), json.loads(told.read_text())
+        counted, walked = set(used(image.data_space)), set(image.walked_data_counts())
+        assert sorted(counted - walked) == answers["leaked"]
+        assert sorted(walked - counted) == answers["missing"]
+        assert (len(answers["leaked"]), len(answers["missing"])) == (20, 9)
+        assert answers["data_used"] == len(counted) == image.data_space.root.nr_allocated
+        assert used(image.metadata_space) == image.walked_metadata_counts()
 
 
 def test_a_patched_field_keeps_the_checksum_right(testkit: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Asks thin-provisioning-tools all that `tests.oracle.asked` lists and writes ``fixtures/oracle.json``.
 
+It also has it restore the pools, and writes ``fixtures/restored.json``.
+
     PDATA_TOOLS=path python -m tests.oracle.derive
 
 Without PDATA_TOOLS, the program that ``cargo install thinp --root target/peer`` made is taken; if it is not there,
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from . import answers, asked, asked_wrongly, peer, program
+from . import answers, asked, asked_wrongly, peer, program, restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,6 +183,7 @@ def main() -> None:
             },
             runs=runs,
         )
+        restored.derive(peer_program, version, folders, made)
     table.save()
     sys.stderr.write(f"{len(runs)} answers are in {peer.TABLE.relative_to(program.ROOT)}\n")
 

@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -158,6 +158,7 @@ def _tables() -> list[list[int]]:
 _T = _tables()
 
 
+@lru_cache(maxsize=4096)  # images that differ in few blocks are read again and again
 def checksum(block: bytes, salt: int) -> int:
     """The checksum a block of this kind should carry: CRC-32C without its last inversion, XOR salt."""
     t0, t1, t2, t3, t4, t5, t6, t7 = _T
