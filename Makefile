@@ -15,7 +15,8 @@ export PIP_QUIET := 1
 .PHONY: demo test check lint bench golden oracle stub fresh-stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
-	@$(BIN)/thinscope fixtures/docker-b/metadata.bin.zst
+	@$(BIN)/python fixtures/docker_folder.py target/docker
+	@$(BIN)/thinscope target/docker
 
 test: $(VENV)/.built $(TESTKIT) ## all tests: the core's, then the package's
 	cargo test --profile ci --workspace --quiet
