@@ -191,7 +191,8 @@ class Pool:
             CorruptMetadata: As for `devices`.
         """
         # Imported here: many questions are about ids alone.
-        from thinscope.objects import Objects, fitting  # noqa: PLC0415
+        from thinscope.fitting import fitting  # noqa: PLC0415
+        from thinscope.objects import Objects  # noqa: PLC0415
 
         block_bytes = self.superblock.data_block_bytes
         fit = (fitting(names.found, self.devices, block_bytes, names.pool) for names in self._names)

@@ -10,8 +10,9 @@ import pytest
 from tests.objects import made
 from tests.objects.made import NAMES, device, devices, objects, record
 from thinscope.errors import NamesError
+from thinscope.fitting import fitting
 from thinscope.names import Names, Object, State
-from thinscope.objects import Objects, fitting
+from thinscope.objects import Objects
 from thinscope.orphans import Confidence, Orphan, Sort, orphans
 
 

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from thinscope.names.fields import in_loops
 from thinscope.names.model import MAX_DEVICE, Object, Record, Unread
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Ledger", "moment", "not_a_device", "shown", "whole"]
 
@@ -85,8 +82,8 @@ class Ledger:
         known = self._objects
         parents = {key: each.parent for key, each in known.items() if each.parent in known}
         uses = {key: each.uses[0] for key, each in known.items() if known.keys() & each.uses}
-        rootless = _looping(parents)
-        looped = _looping(uses)
+        rootless = in_loops(parents)
+        looped = in_loops(uses)
         objects = [
             replace(
                 each,
@@ -100,20 +97,3 @@ class Ledger:
                 self.refuse(record.where, "following its origins leads back to itself")
         records = tuple(self._records[device] for device in sorted(self._records))
         return tuple(objects), records, tuple(self.unread)
-
-
-def _looping(following: Mapping[str, str | None]) -> set[str]:
-    """Return the keys that are reached again from themselves; the walk is as long as the map."""
-    walked: set[str] = set()
-    looping: set[str] = set()
-    for start in following:
-        trail: dict[str, None] = {}
-        key: str | None = start
-        while key is not None and key in following and key not in walked and key not in trail:
-            trail[key] = None
-            key = following[key]
-        if key in trail:
-            way = list(trail)
-            looping.update(way[way.index(key) :])
-        walked.update(trail)
-    return looping
