@@ -26,7 +26,7 @@ type HoldersBy<T> = BTreeMap<T, BTreeSet<u32>>;
 #[derive(Debug, Default)]
 pub(super) struct Model {
     devices: BTreeSet<u32>,
-    /// How many mappings each device has that has any.
+    /// How many mappings each holder has.
     mappings: BTreeMap<u32, u64>,
     blocks: HoldersBy<u64>,
     /// Nodes of mapping trees; none where they were not looked at.
@@ -48,11 +48,7 @@ impl Model {
             let used = counts.iter().filter(|run| run.count > 0);
             used.flat_map(|run| run.begin..run.begin + run.length).collect()
         });
-        let mut mappings = BTreeMap::new();
-        for run in runs {
-            *mappings.entry(run.device.get()).or_default() += run.length;
-        }
-        let mut model = Self { devices, mappings, used, ..Self::default() };
+        let mut model = Self { devices, used, ..Self::default() };
         model.reach(runs, |run| run.device.get());
         model
     }
