@@ -65,13 +65,13 @@ def locate(source: Source, names: Iterable[str | os.PathLike[str]]) -> Located:
     if managers.recognised(source) is None:
         return Located(source, given)  # the core tells what it is
     found = managers.read(source)
-    with_metadata = [names for names in found if names.metadata]
+    with_metadata = [(each.metadata, each) for each in found if each.metadata]
     if len(with_metadata) > 1:
-        roots = ", ".join(str(names.source) for names in with_metadata)
+        roots = ", ".join(str(each.source) for _, each in with_metadata)
         raise NamesError(f"holds several pools: {roots}", source=str(source), hint="give one")
-    for names_ in with_metadata:
-        assert names_.metadata is not None  # noqa: S101 - chosen above
-        return Located(names_.metadata, (Wanted((names_,), None), *given))
+    if with_metadata:
+        [(metadata, own)] = with_metadata
+        return Located(metadata, (Wanted((own,), None), *given))
     message = "holds names only, not the metadata of the pool"
     device = next((names.hint for names in found if names.hint), None)
     hint = f"give the metadata device: `thinscope DEVICE --names {source}`"

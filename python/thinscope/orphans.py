@@ -98,13 +98,15 @@ def _in_pool(objects: Objects, transaction_id: int) -> Iterator[Orphan]:
             continue
         agrees = claim.names.is_of(transaction_id)
         confidence = Confidence.HIGH if agrees else Confidence.MEDIUM
+        if sort is Sort.HALF_MADE:  # it may still be made
+            confidence = Confidence.MEDIUM if agrees else Confidence.LOW
         yield Orphan(
             device=id_,
             is_in_pool=True,
             sort=sort,
             name=claim.record.name,
             reason=claim.record.reason or str(sort),
-            confidence=_less(confidence) if _may_still_be_made(sort) else confidence,
+            confidence=confidence,
             where=claim.record.where,
         )
 
@@ -169,11 +171,3 @@ def _absent(objects: Objects, transaction_id: int) -> Iterator[Orphan]:
             confidence=Confidence.HIGH if agrees else Confidence.LOW,
             where=record.where,
         )
-
-
-def _may_still_be_made(sort: Sort) -> bool:
-    return sort is Sort.HALF_MADE
-
-
-def _less(confidence: Confidence) -> Confidence:
-    return Confidence.MEDIUM if confidence is Confidence.HIGH else Confidence.LOW

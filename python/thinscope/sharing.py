@@ -221,16 +221,12 @@ class Sharing:
         Raises:
             UnknownDevice: The pool has no such device.
         """
-        return self._usage([list(ids) for ids in sets])
-
-    def _usage(self, sets: list[list[int]]) -> tuple[Usage, ...]:
         # Of one device it is known: most objects have no more.
-        several = [ids for ids in sets if len(ids) != 1 or ids[0] not in self.devices]
+        lists = [list(ids) for ids in sets]
+        known = [self.devices.get(ids[0]) if len(ids) == 1 else None for ids in lists]
+        several = [ids for ids, usage in zip(lists, known, strict=True) if usage is None]
         counted = map(Usage.of, self._core.usage(several) if several else ())
-        return tuple(
-            self.devices[ids[0]] if len(ids) == 1 and ids[0] in self.devices else next(counted)
-            for ids in sets
-        )
+        return tuple(usage or next(counted) for usage in known)
 
     def shared_with(self, device: int) -> Mapping[int, int]:
         """Return how many blocks of a device each other device reaches, in data blocks, by id.
@@ -273,7 +269,7 @@ class Sharing:
         deletion = Deletion.of(objects, chosen)
         sets = [list(Deletion.of(objects, [object_]).devices) for object_ in deletion.objects]
         found = self._core.reclaim(sets, list(deletion.devices))
-        rows = zip(deletion.objects, sets, self._usage(sets), found.alone_blocks, strict=True)
+        rows = zip(deletion.objects, sets, self.usage_of(sets), found.alone_blocks, strict=True)
         return Reclaim(
             deletion=deletion,
             given=tuple(
@@ -304,8 +300,8 @@ class Sharing:
             if len(objects.devices(object_)) > 1
         }
         # What two sets share: the sum of both, less what both have together.
-        own = self._usage(list(of_several.values()))
-        both = self._usage([[*devices, *deletion.devices] for devices in of_several.values()])
+        own = self.usage_of(list(of_several.values()))
+        both = self.usage_of([[*devices, *deletion.devices] for devices in of_several.values()])
         shared = {
             key: found.mapped_blocks + alone.mapped_blocks - together.mapped_blocks
             for key, alone, together in zip(of_several, own, both, strict=True)

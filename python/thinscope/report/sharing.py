@@ -11,6 +11,7 @@ from thinscope.report.objects import apportioned
 if TYPE_CHECKING:
     from thinscope import Pool
     from thinscope.sharing import Group
+    from thinscope.sharing import Sharing as PoolSharing
 
 __all__ = ["GroupRow", "PairRow", "Sharing", "SharingRow"]
 
@@ -139,7 +140,7 @@ class Sharing:
             transaction_id=superblock.transaction_id,
             time=superblock.time,
             accounting=Accounting.of(sharing.totals, block_bytes),
-            devices=_device_rows(pool, block_bytes),
+            devices=_device_rows(pool, sharing, block_bytes),
             groups=tuple(_group(pool, group, block_bytes) for group in sharing.groups(groups)),
             matrix=None
             if matrix is None
@@ -150,8 +151,8 @@ class Sharing:
         )
 
 
-def _device_rows(pool: Pool, block_bytes: int) -> tuple[SharingRow, ...]:
-    usages = pool.sharing().devices
+def _device_rows(pool: Pool, sharing: PoolSharing, block_bytes: int) -> tuple[SharingRow, ...]:
+    usages = sharing.devices
     shares = apportioned(list(usages.values()), block_bytes)
     return tuple(
         SharingRow(
