@@ -8,6 +8,7 @@ from typing import Any, Final, SupportsIndex, final
 
 __all__ = [
     "DEBUG_BUILD",
+    "Copied",
     "CountRun",
     "CountRunIterator",
     "DeviceFragmentation",
@@ -35,6 +36,7 @@ __all__ = [
     "Superblock",
     "Totals",
     "checksums",
+    "copy_packed",
     "read_block",
 ]
 
@@ -42,6 +44,60 @@ DEBUG_BUILD: Final[bool]
 """
 Whether this was built without optimisation: correct, but no measure of speed.
 """
+
+@final
+class Copied:
+    """
+    What was copied of a source.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    @property
+    def bytes(self, /) -> int:
+        """
+        Bytes copied: all of them, but for what lies beyond the last block that the kernel uses.
+        """
+    @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether it may be older than what the kernel wrote: the device refused to be read around
+        the page cache.
+        """
+    @property
+    def packed_bytes(self, /) -> int:
+        """
+        Bytes written.
+        """
+    @property
+    def packed_sha256(self, /) -> str:
+        """
+        SHA-256 of the bytes written, in hexadecimal digits.
+        """
+    @property
+    def sha256(self, /) -> str:
+        """
+        SHA-256 of the bytes copied, in hexadecimal digits.
+        """
+    @property
+    def source_bytes(self, /) -> int:
+        """
+        Length of the source in bytes, unpacked.
+        """
+    @property
+    def unknown_blocks(self, /) -> int:
+        """
+        Blocks that are neither zero nor carry the checksum of any kind of metadata.
+        """
+    @property
+    def unreadable(self, /) -> list[tuple[int, int]]:
+        """
+        Runs of blocks that could not be read, and are zero in the copy: the first, and how many.
+        """
+    @property
+    def zero_blocks(self, /) -> int:
+        """
+        Blocks of zeros.
+        """
 
 @final
 class CountRun:
@@ -1101,6 +1157,20 @@ class Totals:
 def checksums(block: bytes) -> dict[str, int]:
     """
     The checksum that a block of 4096 bytes must carry in its first field, by kind of block.
+    """
+
+def copy_packed(
+    source: bytes | bytearray | str | PathLike[str] | Any,
+    name: str,
+    target: tuple[str | PathLike[str], tuple[SupportsIndex, SupportsIndex, SupportsIndex] | None]
+    | Any,
+    *,
+    metadata_snapshot: bool = False,
+    progress: Any | None = None,
+) -> Copied:
+    """
+    Writes the metadata of a path, bytes or a binary file object as one zstd frame, damaged or
+    not; `name` is what messages call it.
     """
 
 def read_block(

@@ -45,6 +45,10 @@ pub enum Error {
     #[error("cannot unpack: {}", reason(.0))]
     Unpack(#[source] io::Error),
 
+    /// What was read could not be packed.
+    #[error("cannot pack: {}", reason(.0))]
+    Pack(#[source] io::Error),
+
     /// The source holds something else.
     #[error("not thin metadata: {0}")]
     NotThin(Identity),
@@ -104,6 +108,7 @@ impl Error {
             Self::Open(_)
             | Self::Read { .. }
             | Self::Unpack(_)
+            | Self::Pack(_)
             | Self::Unsupported { .. }
             | Self::UnknownDevice(_)
             | Self::Cancelled

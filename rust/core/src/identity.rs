@@ -34,6 +34,8 @@ pub enum Identity {
     Qcow2,
     /// A disk with a partition table.
     PartitionedDisk,
+    /// A tar archive. What `thinscope capture` wrote is one; it is taken apart in Python.
+    Tar,
     /// Nothing that is known.
     Unknown,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Identity {
             Self::Luks => "this is a LUKS container",
             Self::Qcow2 => "this is a qcow2 image",
             Self::PartitionedDisk => "this is a disk with a partition table",
+            Self::Tar => "this is a tar archive",
             Self::Unknown => "the first block is no superblock of a thin pool",
         })
     }
@@ -79,6 +82,7 @@ impl Identity {
             Self::Luks => "luks",
             Self::Qcow2 => "qcow2",
             Self::PartitionedDisk => "partitioned-disk",
+            Self::Tar => "tar",
             Self::Unknown => "unknown",
         }
     }
@@ -101,6 +105,10 @@ impl Identity {
             Self::Unknown | Self::Zeros | Self::PartitionedDisk => {
                 Some("give the pool's metadata device (LVM: VG-POOL_tmeta), not its data device")
             }
+            Self::Tar => Some(
+                "of tar archives only those can be read that `thinscope capture` wrote: \
+                 take the metadata out of this one",
+            ),
             Self::NotAFile => Some("give the pool's metadata device, or a copy of it"),
             Self::Empty | Self::TooSmall | Self::Xml => None,
         }

@@ -5,8 +5,8 @@
 //! 1. [`raw`]: wire structs under their kernel names. Nothing is checked.
 //! 2. [`superblock`], [`space_map`], [`btree`], [`graph`], [`devices`], [`mappings`]: checked
 //!    structures, with types that cannot be mixed up ([`units`]).
-//! 3. [`Pool`]: a source opened as a pool, and the questions it answers. [`block`] reads where
-//!    there may be no pool.
+//! 3. [`Pool`]: a source opened as a pool, and the questions it answers. [`block`] and
+//!    [`capture`] read where there may be no pool.
 //!
 //! Errors come in families, see [`Error`]; nothing panics on what a source holds. Long passes
 //! take a [`watch::Watch`] for progress and cancellation. Nothing is printed, nothing is
@@ -15,7 +15,9 @@
 pub mod block;
 mod block_set;
 pub mod btree;
+pub mod capture;
 pub mod checksum;
+mod committed;
 pub mod devices;
 pub mod dump;
 pub mod error;

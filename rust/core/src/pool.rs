@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::btree::{self, KeyRange, Tree};
+use crate::committed::{Committed, held};
 use crate::devices::{Device, read_devices};
 use crate::dump::{Dump, Format, Header, Take};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::sharing::{Everybody, Sharing};
 use crate::source::identify::{first_block, identify};
 use crate::source::{BlockSource, unpacked};
 use crate::space_map::ReferenceCounts;
-use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin, held_root};
+use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin};
 use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock, widen};
 use crate::watch::Watch;
 
@@ -52,8 +53,7 @@ pub struct Pool {
     live: Superblock,
     superblock: Superblock,
     space_maps: SpaceMapRoots,
-    /// The bytes that tell whether the pool has committed since: the superblock of the view.
-    committed: Box<Page>,
+    committed: Committed,
     threads: usize,
     devices: Mutex<Option<Arc<[Device]>>>,
     graph: Mutex<Option<Arc<Graph>>>,
@@ -87,18 +87,8 @@ impl Pool {
         let (live, space_maps) = Superblock::parse_live(&page, source.len())?;
         let reader = Reader::new(source, space_maps.metadata.blocks);
         let (superblock, committed) = match view {
-            View::Live => (live.clone(), page),
-            View::MetadataSnapshot => {
-                let block = live.metadata_snapshot.ok_or(Error::NoMetadataSnapshot)?;
-                let mut copy = Page::zeroed();
-                reader.read(block, &mut copy)?;
-                let blocks = reader.blocks();
-                let superblock = Superblock::parse_snapshot(&copy, block, &live, blocks);
-                if superblock.is_err() && !still_holds(&reader, block)? {
-                    return Err(Error::Changed);
-                }
-                (superblock?, copy)
-            }
+            View::Live => (live.clone(), Committed::live(page)),
+            View::MetadataSnapshot => held(&reader, &live)?,
         };
         Ok(Self {
             reader,
@@ -416,23 +406,6 @@ impl Pool {
         self.unchanged(ReferenceCounts::open(&self.reader, map, &self.live, root, watch))
     }
 
-    /// Checks that the pool is still in the state in which it was opened. dm-thin never reuses
-    /// a live block before the next commit, and a commit rewrites the superblock: the same
-    /// superblock before and after means that one committed state was read.
-    fn check_unchanged(&self) -> Result<()> {
-        if !self.reader.source().can_change() {
-            return Ok(());
-        }
-        // The live superblock goes on; what must stay is the held root and its block.
-        if self.view == View::MetadataSnapshot && !still_holds(&self.reader, self.superblock.block)?
-        {
-            return Err(Error::Changed);
-        }
-        let mut page = Page::zeroed();
-        self.reader.read(self.superblock.block, &mut page)?;
-        if page.bytes() == self.committed.bytes() { Ok(()) } else { Err(Error::Changed) }
-    }
-
     /// The answer, unless the pool has changed: then an error that it made is not damage. For
     /// the batches of a stream; other answers have been through it.
     ///
@@ -440,7 +413,7 @@ impl Pool {
     ///
     /// [`Error::Changed`], [`Error::Read`], or the answer's own.
     pub fn unchanged<T>(&self, answer: Result<T>) -> Result<T> {
-        match (answer, self.check_unchanged()) {
+        match (answer, self.committed.check(&self.reader)) {
             (Ok(_) | Err(Error::Corrupt(_)), Err(changed)) => Err(changed),
             (answer, _) => answer,
         }
@@ -456,14 +429,6 @@ fn once<T: Clone>(slot: &Mutex<Option<T>>, ask: impl FnOnce() -> Result<T>) -> R
     let answer = ask()?;
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(slot.get_or_insert(answer).clone())
-}
-
-/// Whether block 0 still names this block as the metadata snapshot. A block that is torn, since
-/// it is being written, does not.
-fn still_holds(reader: &Reader, block: MetadataBlock) -> Result<bool> {
-    let mut page = Page::zeroed();
-    reader.read(MetadataBlock::new(0), &mut page)?;
-    Ok(held_root(&page) == Some(u64::from(block.get())))
 }
 
 /// What a slot holds.

@@ -49,7 +49,7 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
             fields.set_item("errno", cause.raw_os_error())?;
             py.get_type::<classes::SourceError>()
         }
-        Error::Unpack(cause) => {
+        Error::Unpack(cause) | Error::Pack(cause) => {
             fields.set_item("errno", cause.raw_os_error())?;
             py.get_type::<classes::SourceError>()
         }

@@ -4,6 +4,7 @@
 //! turns errors into exceptions, `conduct` runs long calls, `table` hands columns to Arrow.
 
 mod block;
+mod capture;
 mod conduct;
 mod error;
 mod fragmentation;
@@ -25,6 +26,8 @@ mod turn;
 mod _core {
     #[pymodule_export]
     use super::block::{checksums, read_block};
+    #[pymodule_export]
+    use super::capture::{Copied, copy_packed};
     #[pymodule_export]
     use super::fragmentation::{DeviceFragmentation, FreeExtents, LengthClass, NodeFill, Reads};
     #[pymodule_export]

@@ -11,7 +11,7 @@ use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u64};
 struct Mark(usize, &'static [u8], Identity);
 
 /// In the order in which they are tried: a file system may lie on a disk with a boot record.
-const MARKS: [Mark; 12] = [
+const MARKS: [Mark; 13] = [
     Mark(0, b"<superblock", Identity::ThinDumpXml),
     Mark(0, b"<?xml", Identity::Xml),
     Mark(0, b"LABELONE", Identity::LvmPhysicalVolume),
@@ -22,6 +22,7 @@ const MARKS: [Mark; 12] = [
     Mark(1080, &0xef53_u16.to_le_bytes(), Identity::Ext4),
     Mark(0, b"LUKS\xba\xbe", Identity::Luks),
     Mark(0, b"QFI\xfb", Identity::Qcow2),
+    Mark(257, b"ustar", Identity::Tar),
     Mark(512, b"EFI PART", Identity::PartitionedDisk),
     Mark(510, &[0x55, 0xaa], Identity::PartitionedDisk),
 ];
