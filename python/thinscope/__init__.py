@@ -7,6 +7,7 @@ with thinscope.open("tmeta.bin") as pool:
     polars.DataFrame(pool.mappings())
 
 thinscope.read_block("tmeta.bin", 7).fields  # of any file, whatever state it is in
+thinscope.capture("/dev/mapper/vg-p_tmeta", "pool.tar")  # a small copy that can be sent
 """
 
 from thinscope import errors
@@ -24,6 +25,8 @@ from thinscope._core import (
     Superblock,
 )
 from thinscope.block import Block, read_block
+from thinscope.captured import Capture
+from thinscope.capturing import capture
 from thinscope.pool import (
     Cell,
     Device,
@@ -35,6 +38,7 @@ from thinscope.pool import (
 
 __all__ = [
     "Block",
+    "Capture",
     "Cell",
     "CountRun",
     "Device",
@@ -51,6 +55,7 @@ __all__ = [
     "Run",
     "SpaceUsage",
     "Superblock",
+    "capture",
     "errors",
     "open",
     "read_block",

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from thinscope import _core
+from thinscope.captured import is_captured
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         source: A path to the metadata device or a copy of it, the bytes themselves, or a binary
             file object that can seek. Gzip, zstd and pack files are unpacked. A file object is read
             from any position while the pool is used, and not closed. Also the folder of a manager
-            that keeps the metadata in a file, such as ``/var/lib/docker`` in loop-lvm mode; it
-            gives the names as well.
+            that keeps the metadata in a file, such as ``/var/lib/docker`` in loop-lvm mode, or what
+            `thinscope.capture` wrote; both give the names as well.
         names: Where to take names from: folders and files of managers' records, see docs/names.md.
             ``PATH#POOL`` where records are about several pools.
         metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
@@ -87,12 +88,13 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
     """
     wanted: tuple[Wanted, ...] = ()
     records = tuple(names)
-    if records or _is_folder(source):
+    if records or _is_folder(source) or is_captured(source):
         # Imported here: most pools are opened without names.
         from thinscope.locate import locate  # noqa: PLC0415
 
-        located = locate(source, records)
+        located = locate(source, records, progress)
         source, wanted = located.metadata, located.names
+        metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
     opened, name = named(source)
     core = _core.Pool(
         opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
@@ -191,12 +193,26 @@ class Pool:
             CorruptMetadata: As for `devices`.
         """
         # Imported here: many questions are about ids alone.
-        from thinscope.fitting import fitting  # noqa: PLC0415
         from thinscope.objects import Objects  # noqa: PLC0415
 
-        block_bytes = self.superblock.data_block_bytes
-        fit = (fitting(names.found, self.devices, block_bytes, names.pool) for names in self._names)
-        return Objects(self.devices, fit)
+        return Objects(self.devices, self.fitting_names())
+
+    def fitting_names(self) -> tuple[Names, ...]:
+        """Return, of each source of names, the records that are of this pool.
+
+        Raises:
+            NamesError: None of them is, or it cannot be told which.
+            CorruptMetadata: As for `devices`.
+        """
+        from thinscope.fitting import fitting  # noqa: PLC0415 - as for `objects`
+
+        block_bytes, devices = self.superblock.data_block_bytes, self.devices
+        return tuple(fitting(each.found, devices, block_bytes, each.pool) for each in self._names)
+
+    @property
+    def wanted(self) -> Sequence[Wanted]:
+        """The records that names are taken from, of all pools that they are about."""
+        return self._names
 
     @property
     def names(self) -> Sequence[Names]:
@@ -384,6 +400,8 @@ class Pool:
     def close(self) -> None:
         """Let go of the source. Tables that were made before can still be read."""
         self._open_core = None
+        # A capture's descriptor goes with this, even where devices keep the pool.
+        self._opened = None
 
     def __enter__(self) -> Self:
         """Return the pool itself."""

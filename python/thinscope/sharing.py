@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thinscope import _core
     from thinscope._core import Matrix, Totals
     from thinscope.names import Object
-    from thinscope.pool import Pool
+    from thinscope.pool import Device, Pool
 
 __all__ = ["Given", "Group", "Holding", "Reclaim", "Sharing", "Usage"]
 
@@ -189,6 +189,14 @@ class Sharing:
         As many as it reaches blocks, unless it maps one twice, which the kernel never does.
         """
         return MappingProxyType({usage.id: usage.mappings for usage in self._counted})
+
+    def disagreeing(self, devices: Iterable[Device]) -> tuple[tuple[int, int, int], ...]:
+        """Return devices that map more or less than their record says: id, mappings, on record."""
+        return tuple(
+            (device.id, self.mappings.get(device.id, 0), device.mapped_blocks)
+            for device in devices
+            if self.mappings.get(device.id) != device.mapped_blocks
+        )
 
     @cached_property
     def devices(self) -> Mapping[int, Usage]:

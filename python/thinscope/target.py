@@ -16,13 +16,14 @@ from thinscope.source import Identity
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["NewFile", "Target"]
+__all__ = ["NewFile", "Target", "created"]
 
 NewFile: TypeAlias = tuple[str, tuple[int, int, int] | None]
 """A file to be made, with mode, owner and group of the file that it is to replace."""
 
 _STDOUT = 1
 _PERMISSIONS = 0o777
+_ANYBODY, _OWNER = 0o666, 0o600
 _LIVE_FOLDERS = ("/dev/", "/proc/")
 """Names there stand for what is open or attached: nothing is put in their place."""
 
@@ -35,7 +36,12 @@ class Target:
     """
 
     def __init__(
-        self, target: str | os.PathLike[str] | BinaryIO, *, source: object, opened: Identity | None
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        *,
+        source: object,
+        opened: Identity | None,
+        overwrite: bool = True,
     ) -> None:
         """Take what the caller named.
 
@@ -43,6 +49,7 @@ class Target:
             target: A path or a binary file object.
             source: What is read, which is not to be written.
             opened: The identity that it had when it was opened.
+            overwrite: Whether a file with something in it, or a block device, may be written over.
 
         Raises:
             TypeError: It is neither.
@@ -54,6 +61,7 @@ class Target:
             raise TypeError(f"a target is a path or a binary file object, not {kind}")
         self._source = source
         self._never = opened.and_what_is_below() if opened else frozenset()
+        self._overwrite = overwrite
         self._in_place: BinaryIO | None = None
         self._new: str | None = None
         self._final = ""
@@ -62,7 +70,8 @@ class Target:
         """Open it, or choose the name of a new file beside it.
 
         Raises:
-            OSError: It cannot be written, or is the source.
+            OSError: It cannot be written, or is the source; `FileExistsError` where it is there
+                and may not be written over.
         """
         if self._target is self._source or Identity.of(self._target) in self._never:
             raise OSError(errno.EINVAL, "it is the source, which is never written to", self._path)
@@ -74,10 +83,13 @@ class Target:
             if self._path.endswith("/"):
                 raise IsADirectoryError(errno.EISDIR, "Is a directory", self._path) from None
             there = None
+        if there and not self._overwrite and _holds_something(there):
+            raise FileExistsError(errno.EEXIST, "File exists", self._path)
         self._final = os.path.realpath(self._path)
         folder = os.path.dirname(self._final)  # noqa: PTH120 - realpath is text
         if there and not self._can_be_replaced(there, folder):
-            self._in_place = open(self._path, "wb", buffering=0)  # noqa: PTH123
+            # What it holds goes when something is written, which may never come.
+            self._in_place = open(self._path, "wb", buffering=0, opener=_opened_whole)
             return self._in_place
         self._new = os.path.join(folder, f".thinscope-{os.urandom(8).hex()}")  # noqa: PTH118
         like = (there.st_mode & _PERMISSIONS, there.st_uid, there.st_gid) if there else None
@@ -114,9 +126,10 @@ class Target:
         traceback: TracebackType | None,
     ) -> None:
         """Put the new file in its place, or take it away."""
-        if self._in_place is not None:
-            self._in_place.close()
         try:
+            if self._in_place is not None:
+                with self._in_place as file:
+                    _cut(file, even_to_nothing=error is None)
             if self._new is not None and error is None:
                 self._put_in_place(self._new)
         except OSError as failure:
@@ -141,3 +154,34 @@ class Target:
         is_nameless = error.filename is None and (self._in_place or self._new)
         if is_nameless or error.filename == self._new:
             error.filename = self._path
+
+
+def created(new: NewFile) -> BinaryIO:
+    """Make a file of its own, which nobody else has put there, to be written and read.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path, like = new
+    mode = _ANYBODY if like is None else _OWNER
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    if like is not None:
+        mode, owner, group = like
+        with suppress(OSError):  # who may not give files away keeps them
+            os.fchown(file, owner, group)
+        os.fchmod(file, mode)
+    return os.fdopen(file, "r+b", buffering=0)
+
+
+def _opened_whole(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_TRUNC)
+
+
+def _cut(file: BinaryIO, *, even_to_nothing: bool) -> None:
+    """Take away what a file held behind what was written; all of it if nothing was to be."""
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and (file.tell() or even_to_nothing):
+        file.truncate()
+
+
+def _holds_something(there: os.stat_result) -> bool:
+    return stat.S_ISBLK(there.st_mode) or (stat.S_ISREG(there.st_mode) and there.st_size > 0)

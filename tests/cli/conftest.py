@@ -31,14 +31,15 @@ MORE_WORDS = {
     "reclaim": ["*"],
     "plan": ["--free", "1M"],
     "orphans": ["--names", "../tests/cli/names.csv"],
+    "capture": ["-o", "../target/capture.tar", "--force"],
 }
 """What a command needs behind SOURCE."""
 
 ATTENTION = {"orphans"}
 """Commands that find something with these words."""
 
-OF_POOLS = [name for name in COMMANDS if name != "block"]
-"""Commands that open a pool; the others take any file."""
+OF_POOLS = [name for name in COMMANDS if name not in {"block", "capture"}]
+"""Commands that open a pool; the others take what is damaged as well."""
 
 COMMAND = (sys.executable, "-m", "thinscope")
 

@@ -124,3 +124,19 @@ def test_arguments_in_usage_errors(process: Run) -> None:
     ran = process("x", "--format", "\x1b[31m")
     assert ran.code == 2
     assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("name_of_command", ["overview", "devices", "sharing"])
+def test_halves_of_characters(
+    process: Run, tmp_path: Path, name_of_command: str, format_: str
+) -> None:
+    """JSON can say what no encoding can."""
+    assert utf8("a\ud800\udcff") == r"a\ud800\xff"
+    report = (FIXTURES / "lvm-b/answers/lvs.json").read_text()
+    path = tmp_path / "lvs.json"
+    path.write_text(report.replace('"lv_name":"db"', r'"lv_name":"d\ud800b"'))
+    ran = process(name_of_command, "lvm-b/metadata.bin.zst", "--names", path, "--format", format_)
+    assert (ran.code, ran.err) == (0, "")
+    shown = r"d\ud800b".replace("\\", {"json": "\\\\", "markdown": "\\\\"}.get(format_, "\\"))
+    assert shown in ran.out

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 DOCUMENT = json_document()
-ROW = re.compile(r"^\| `([a-z_.\[\]]+)` \| ([a-z ]+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z0-9_.\[\]]+)` \| ([a-z ]+) \|", re.MULTILINE)
 
 OPEN_OBJECTS = ("numbers", "entries[].value", "entries[].part_offsets")
 """Objects whose keys are told in words."""

@@ -36,6 +36,11 @@ def reads(path: Path, data: bytes) -> None:
     assert_type([finding.offset for finding in block.findings], list[int])
     assert_type(layout.kind_of(data), str | None)
     assert_type(layout.build(layout.parse(data)), bytes)
+    captured = thinscope.capture(data, path, names=[path], overwrite=True)
+    assert_type(captured, thinscope.Capture)
+    assert_type(captured.sha256, str)
+    assert_type(captured.unreadable, tuple[tuple[int, int], ...])
+    thinscope.capture(data, io.BytesIO())
     thinscope.open(data)
     thinscope.open(io.BytesIO(data), progress=lambda phase, done, total: print(phase, done, total))
 
@@ -45,6 +50,8 @@ def must_not() -> None:
     thinscope.open(7)  # type: ignore[arg-type]
     thinscope.open("x").reference_counts("other")  # type: ignore[arg-type]
     thinscope.open("x").free_extents(3)  # type: ignore[call-arg]
+    thinscope.capture("x")  # type: ignore[call-arg]
+    thinscope.capture("x", "y", True)  # type: ignore[call-arg, arg-type]
     thinscope.read_block("x", 7, "node")  # type: ignore[call-arg]
     thinscope.read_block("x", 7, kind="what")  # type: ignore[arg-type]
     thinscope.read_block("x", 7).kind = "node"  # type: ignore[misc]

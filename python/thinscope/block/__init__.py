@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import TYPE_CHECKING, Literal
 
-from thinscope import _core
+from thinscope import _core, captured
 from thinscope.block.kinds import KINDS, VALUE_KINDS
 from thinscope.source import named
 
@@ -164,6 +164,8 @@ def read_block(
     # Imported here: whoever reads no block need not load construct.
     from thinscope.block.decode import decode  # noqa: PLC0415
 
+    if captured.is_captured(source):
+        source = captured.opened(source, progress).metadata
     opened, name = named(source)
     data, source_bytes, may_be_stale = _core.read_block(opened, name, block, progress=progress)
     raw = Block(

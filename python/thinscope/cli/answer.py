@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from thinscope.cli.request import Request
     from thinscope.report.render import Report
 
-__all__ = ["answer", "write"]
+__all__ = ["REPETITIONS", "answer", "write"]
 
-_REPETITIONS = 3
+REPETITIONS = 3
 """How often a pool that changed while it was read is read again, from its new state."""
 
 
@@ -40,7 +40,7 @@ def answer(
         OSError: The source cannot be opened.
     """
     output = Output(rows)
-    repetitions = _REPETITIONS
+    repetitions = REPETITIONS
     while True:
         try:
             return _answer_once(request, build, output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from thinscope.cli.request import reporting
 from thinscope.report.fragmentation import Fragmentation
 
 if TYPE_CHECKING:
+    from thinscope import Pool
     from thinscope.cli.failure import ExitCode
     from thinscope.cli.request import Request
 
@@ -77,7 +77,11 @@ def command(
     they were allocated. Seeks are those of reading a device once from begin to end: each block that
     does not begin on the data device where the one read before ended. Holes cost nothing.
     """
-    if picture and request.metadata_snapshot:
-        raise Failure("no picture through a metadata snapshot: it is not known what is free")
-    build = partial(Fragmentation.of, who=who, free_extents=free_extents or 0, picture=picture)
+
+    def build(pool: Pool, source: str) -> Fragmentation:
+        if picture and pool.is_metadata_snapshot:
+            raise Failure("no picture through a metadata snapshot: it is not known what is free")
+        extents = free_extents or 0
+        return Fragmentation.of(pool, source, who=who, free_extents=extents, picture=picture)
+
     return answer(request, build, rows=None if is_all else _ROWS)

@@ -21,6 +21,7 @@ COMMANDS = {
     "orphans": "Devices that no record knows, records whose device is gone.",
     "mappings": "Where the blocks of devices lie, run by run.",
     "fragmentation": "How scattered devices, free blocks and metadata are.",
+    "capture": "A small copy of the metadata, with names, to send or to keep.",
     "block": "One block of the metadata, field by field.",
 }
 """Each command with its line of help; its module is loaded when it is asked for."""
@@ -92,9 +93,9 @@ group = _Group(
     help="""Tell what a dm-thin pool holds and where it lies: read-only, offline.
 
     SOURCE is the metadata of a pool: a metadata device (LVM: /dev/mapper/VG-POOL_tmeta), or a
-    copy of one, also packed with gzip, zstd or thin_metadata_pack; or the folder of a manager
-    that keeps it in a file (/var/lib/docker). Without COMMAND, SOURCE is given an overview. A file
-    that has the name of a command is written ./NAME.
+    copy of one, also packed with gzip, zstd or thin_metadata_pack; or what "thinscope capture"
+    wrote; or the folder of a manager that keeps it in a file (/var/lib/docker). Without COMMAND,
+    SOURCE is given an overview. A file that has the name of a command is written ./NAME.
 
     \b
     Exit status:
@@ -110,6 +111,7 @@ group = _Group(
       thinscope plan /var/lib/docker --free 10GiB
       thinscope devices tmeta.bin
       thinscope mappings tmeta.bin --device 5 --range 0..1000
+      thinscope capture /dev/mapper/vg-pool_tmeta -o pool.tar
       thinscope block tmeta.bin 0
       thinscope COMMAND --help
     """,

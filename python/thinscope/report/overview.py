@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from thinscope.report.accounting import Accounting
+from thinscope.report.findings import (
+    accounting_findings,
+    count_findings,
+    remark,
+    superblock_findings,
+)
 from thinscope.report.objects import NamesRow, ObjectRow, object_rows
-from thinscope.report.remark import Remark
-from thinscope.report.units import count, percent, plural, size
+from thinscope.report.units import percent, plural, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from thinscope import Pool, SpaceUsage, Superblock
+    from thinscope import Pool, SpaceUsage
+    from thinscope.report.remark import Remark
     from thinscope.sharing import Sharing
 
 __all__ = ["DeviceTotals", "MetadataSnapshot", "OtherObjects", "Overview", "Space"]
 
 _LARGEST = 10
 """Objects that the first screen has room for."""
-
-_DISAGREEING = 20
-"""Devices whose counts disagree that get a finding of their own; damage can be everywhere."""
 
 _NEARLY_FULL = (9, 10)
 """The share of a space in use from which on it is nearly full."""
@@ -206,9 +208,9 @@ class Overview:
         rows = object_rows(pool, sharing)
         largest, others = rows[:_LARGEST], rows[_LARGEST:]
         findings = [
-            *_superblock_findings(live),
-            *_accounting_findings(accounting),
-            *_count_findings(pool, sharing.mappings),
+            *superblock_findings(live),
+            *accounting_findings(accounting),
+            *count_findings(sharing.disagreeing(pool.devices.values())),
             *_space_findings("data", data),
             *_space_findings("metadata", metadata),
         ]
@@ -274,76 +276,6 @@ def _metadata_snapshot(pool: Pool, accounting: Accounting) -> MetadataSnapshot |
     )
 
 
-def _remark(code: str, message: str, advice: str | None = None, **numbers: int) -> Remark:
-    return Remark(code, message, advice, MappingProxyType(numbers))
-
-
-def _superblock_findings(live: Superblock) -> Iterator[Remark]:
-    if live.needs_check:
-        yield _remark(
-            "needs-check",
-            "the kernel set needs_check: writing metadata failed, and it asks for a check",
-            "deactivate the pool and run `thin_check` on its metadata; "
-            "LVM does so when it activates a pool",
-            flags=live.flags,
-        )
-    if live.compat_ro_flags:
-        yield _remark(
-            "unknown-features",
-            f"features that are not known here: compat_ro_flags is {live.compat_ro_flags:#x}",
-            "figures may miss what these features add; look for a newer thinscope",
-            compat_ro_flags=live.compat_ro_flags,
-        )
-
-
-def _accounting_findings(accounting: Accounting) -> Iterator[Remark]:
-    if missing := accounting.missing_count_blocks:
-        size_bytes = accounting.missing_count_bytes or 0
-        yield _remark(
-            "missing-count",
-            f"{plural(missing, 'data block')} ({size(size_bytes)}) reached, "
-            "but counted as free: the metadata is damaged",
-            "stop using the pool: the kernel may give these blocks to another device; "
-            "`thin_check` says more",
-            blocks=missing,
-            bytes=size_bytes,
-        )
-    if leaked := accounting.leaked_blocks:
-        size_bytes = accounting.leaked_bytes or 0
-        yield _remark(
-            "leaked",
-            f"{plural(leaked, 'data block')} ({size(size_bytes)}) in use that nothing reaches: "
-            "leaked or in flight",
-            "a few are normal after a crash, or if the pool was in use when it was read or copied; "
-            "`thin_check` says more",
-            blocks=leaked,
-            bytes=size_bytes,
-        )
-
-
-def _count_findings(pool: Pool, mapped: Mapping[int, int]) -> Iterator[Remark]:
-    disagreeing = [
-        device for device in pool.devices.values() if mapped.get(device.id) != device.mapped_blocks
-    ]
-    for device in disagreeing[:_DISAGREEING]:
-        counted = mapped.get(device.id, 0)
-        yield _remark(
-            "mapped-count",
-            f"device {device.id} maps {plural(counted, 'block')}, "
-            f"but its record says {count(device.mapped_blocks)}",
-            device=device.id,
-            mapped_blocks=counted,
-            recorded_blocks=device.mapped_blocks,
-        )
-    rest = len(disagreeing) - _DISAGREEING
-    if rest > 0:
-        yield _remark(
-            "mapped-counts",
-            f"{plural(rest, 'more device')} whose record disagrees with what it maps",
-            devices=rest,
-        )
-
-
 def _space_findings(name: str, space: Space) -> Iterator[Remark]:
     if space.used is None or space.kernel_used is None or space.reserve_bytes is None:
         return
@@ -356,7 +288,7 @@ def _space_findings(name: str, space: Space) -> Iterator[Remark]:
         else f"nearly full: {percent(space.kernel_used, space.total)}"
     )
     reserve = f", with the kernel's reserve of {size(space.reserve_bytes)}"
-    yield _remark(
+    yield remark(
         f"{name}-full" if fullness == "full" else f"{name}-nearly-full",
         f"the {name} device is {fullness}{reserve if space.reserve else ''}",
         _FULL_ADVICE[name],
@@ -373,7 +305,7 @@ def _snapshot_notes(snapshot: MetadataSnapshot | None, dm_pool: str) -> Iterator
     if snapshot.only_blocks:
         blocks = plural(snapshot.only_blocks, "data block")
         kept = f"{blocks} ({size(snapshot.only_bytes)}) that no device reaches"
-    yield _remark(
+    yield remark(
         "metadata-snapshot",
         f"a metadata snapshot is held in block {snapshot.block}; it keeps {kept}",
         "read it with --metadata-snapshot, "
@@ -389,14 +321,14 @@ def _names_notes(pool: Pool, transaction_id: int) -> Iterator[Remark]:
     believed |= {claim.names.source for claim in pool.objects.repeated}
     for names in pool.names:
         if names.records and names.source not in believed:
-            yield _remark(
+            yield remark(
                 "names-of-another-pool",
                 f"none of the {plural(len(names.records), 'device')} that {names.manager} has on "
                 "record is in the pool: the records may be of another one",
                 devices=len(names.records),
             )
         elif not names.is_of(transaction_id):
-            yield _remark(
+            yield remark(
                 "names-of-another-state",
                 f"the records of {names.manager} are of transaction {names.transaction_id}, "
                 f"the pool is at {transaction_id}: some names may be out of date",
@@ -406,7 +338,7 @@ def _names_notes(pool: Pool, transaction_id: int) -> Iterator[Remark]:
             )
         if names.unread:
             first = names.unread[0]
-            yield _remark(
+            yield remark(
                 "names-not-read",
                 f"{plural(len(names.unread), 'record')} of {names.manager} could not be read; "
                 f"the first: {first.where}: {first.why}",
@@ -420,7 +352,7 @@ def _names_notes(pool: Pool, transaction_id: int) -> Iterator[Remark]:
             f"{plural(in_pool, 'device')} that no object on record has" if in_pool else "",
             f"{plural(records, 'record')} without a device" if records else "",
         )
-        yield _remark(
+        yield remark(
             "orphans",
             f"orphans: {', '.join(filter(None, parts))}",
             "`thinscope orphans` names them",

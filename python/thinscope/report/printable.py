@@ -18,6 +18,8 @@ __all__ = ["printable", "shell_line", "shown", "utf8"]
 
 _DIGEST = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Cn", "Co"})
 """General categories that show nothing of their own, or not the same everywhere."""
 
@@ -66,8 +68,14 @@ def _in_dollar_quotes(character: str) -> str:
 
 
 def utf8(text: str) -> str:
-    r"""Return the text with bytes of a file name that are no UTF-8 as escapes, such as ``\xff``."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    r"""Return the text with all that is no UTF-8 as escapes.
+
+    Bytes of a file name as ``\xff``, halves of a character, which JSON can hold, as ``\ud800``.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(lambda found: _visible(found[0]), text)
 
 
 def _visible(character: str) -> str:

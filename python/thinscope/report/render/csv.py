@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, assert_never
 
 from thinscope.report.block import Block, Row
+from thinscope.report.capture import Capture
 from thinscope.report.devices import DeviceRow, Devices
 from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.mappings import Mappings, RunRow
@@ -57,6 +58,8 @@ def render(report: Report, page: Page) -> Iterator[str]:
 
 def _sectioned(report: SectionedReport) -> Iterator[str]:
     match report:
+        case Capture():
+            return _lines(("field", "value"), _leaves(plain(report)))
         case Sharing():
             if report.matrix is not None:
                 return _rows(PairRow, report.matrix)

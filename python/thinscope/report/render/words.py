@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from thinscope.report.capture import Capture
 from thinscope.report.printable import printable, shown
 from thinscope.report.render.identity import identity_rows
 from thinscope.report.units import count, exact_size, percent, plural, size
@@ -69,8 +70,17 @@ def source(report: Report) -> str:
 
 def facts(report: PoolReport) -> list[str]:
     """Return what every report of a pool says of it."""
+    if isinstance(report, Capture):
+        return _captured_facts(report)
     blocks = f"{exact_size(report.block_bytes)} blocks"
     return [blocks, f"transaction {report.transaction_id}"]
+
+
+def _captured_facts(report: Capture) -> list[str]:
+    found = report.read_back
+    if found is None:
+        return ["cannot be read"]
+    return [f"{exact_size(found.block_bytes)} blocks", f"transaction {found.transaction_id}"]
 
 
 def verdict(report: Overview) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
+from thinscope.report.capture import Capture
 from thinscope.report.orphans import Orphans
 from thinscope.report.plan import Plan
 from thinscope.report.reclaim import Reclaim
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands", "Section", "SectionedReport", "Sentence", "Table", "sections"]
 
-SectionedReport: TypeAlias = Sharing | Reclaim | Plan | Orphans
+SectionedReport: TypeAlias = Sharing | Reclaim | Plan | Orphans | Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,13 @@ Section: TypeAlias = "Sentence | Table | Commands | Remark"
 def sections(report: SectionedReport) -> Iterator[Section]:
     """Yield what a report has to say below its head."""
     # Imported here: each report takes its own.
-    from thinscope.report.render.sections import orphans, plan, reclaim, sharing  # noqa: PLC0415
+    from thinscope.report.render.sections import (  # noqa: PLC0415
+        capture,
+        orphans,
+        plan,
+        reclaim,
+        sharing,
+    )
 
     match report:
         case Sharing():
@@ -76,5 +83,7 @@ def sections(report: SectionedReport) -> Iterator[Section]:
             return plan.sections(report)
         case Orphans():
             return orphans.sections(report)
+        case Capture():
+            return capture.sections(report)
         case _:
             assert_never(report)
