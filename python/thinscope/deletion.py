@@ -69,8 +69,9 @@ class Deletion:
 
 
 def _refusal(objects: Objects, object_: Object, going: dict[str, Object]) -> Refusal | None:
-    if object_.is_kept:
-        return Refusal(object_, (), "its manager never deletes it")
+    never = "its manager never deletes it" if object_.is_kept else object_.refused
+    if never:
+        return Refusal(object_, (), never)
     users = tuple(user for user in objects.users(object_) if user.key not in going)
     if users:
         return Refusal(object_, users, "it is in use")

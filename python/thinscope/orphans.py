@@ -68,6 +68,7 @@ _SORTS = {
     State.REMOVING: Sort.HALF_REMOVED,
     State.REMOVED: Sort.HALF_REMOVED,
     State.FAULTY: Sort.HALF_REMOVED,
+    State.UNCLEAR: Sort.UNUSED,
 }
 
 
@@ -100,6 +101,8 @@ def _in_pool(objects: Objects, transaction_id: int) -> Iterator[Orphan]:
         confidence = Confidence.HIGH if agrees else Confidence.MEDIUM
         if sort is Sort.HALF_MADE:  # it may still be made
             confidence = Confidence.MEDIUM if agrees else Confidence.LOW
+        elif claim.record.state is State.UNCLEAR:
+            confidence = Confidence.LOW
         yield Orphan(
             device=id_,
             is_in_pool=True,
@@ -156,9 +159,10 @@ def _absent(objects: Objects, transaction_id: int) -> Iterator[Orphan]:
     ]
     for claim, why in lost:
         record, reason = claim.record, why
-        if record.state is State.CREATING:
+        if record.state in {State.QUEUED, State.CREATING}:
             continue  # not made yet, or never: Docker keeps such a record after most deletions
-        sort = Sort.ABSENT if why is stale else _SORTS.get(record.state, Sort.ABSENT)
+        is_absent = why is stale or record.state is State.UNCLEAR
+        sort = Sort.ABSENT if is_absent else _SORTS.get(record.state, Sort.ABSENT)
         if record.state is not State.IN_USE and record.reason:
             reason += f"; {record.reason}"
         agrees = claim.names.is_of(transaction_id)

@@ -146,7 +146,7 @@ def make_plan(core: _core.Sharing, objects: Objects, wish: Wish) -> Plan:
 
 
 def _may_go(objects: Objects, object_: Object, wish: Wish) -> bool:
-    if object_.key in wish.keep or object_.is_kept:
+    if object_.key in wish.keep or object_.is_kept or object_.refused:
         return False
     if object_.is_collected:
         return True

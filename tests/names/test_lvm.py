@@ -152,7 +152,7 @@ def test_every_version_of_the_captured_pool(tmp_path: Path) -> None:
         for record in waiting:
             assert record.transaction_id in (found.transaction_id - 1, None)
             queued[number] = (record.device, record.name, str(record.state), record.reason)
-    making = ("creating", "lvm has queued its creation")
+    making = ("queued", "lvm has queued its creation")
     assert queued == {
         6: (1, "web", *making),
         8: (2, "db", *making),
@@ -610,6 +610,22 @@ def test_sizes(shown: object, size: int | None) -> None:
 def test_reports_that_cannot_be_read(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(NamesError, match=message):
         of(tmp_path, data)
+
+
+def test_a_report_with_history(tmp_path: Path) -> None:
+    """As `lvs -H` prints it."""
+    rows = [
+        row("a", "1"),
+        row("d", "2", lv_full_ancestors="-c,-b,a,web"),
+        row("e", "3", lv_full_ancestors="-gone"),
+    ]
+    found = one(tmp_path, report(POOL, *rows))
+    assert [dict(each.labels) for each in found.objects] == [
+        {},
+        {"removed origin": "c"},
+        {"removed origin": "gone"},
+    ]
+    assert parents(found) == {"a": None, "d": "lv/vg/a", "e": None}
 
 
 def test_what_to_ask_for(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_an_id_that_was_given_again() -> None:
         (State.REMOVING, Sort.HALF_REMOVED, Confidence.HIGH),
         (State.REMOVED, Sort.HALF_REMOVED, Confidence.HIGH),
         (State.FAULTY, Sort.HALF_REMOVED, Confidence.HIGH),
+        (State.UNCLEAR, Sort.UNUSED, Confidence.LOW),
         (State.CREATING, Sort.HALF_MADE, Confidence.MEDIUM),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from thinscope.names.ledger import moment, shown, whole
-from thinscope.names.lvm_pool import Pool, Volume
+from thinscope.names.lvm_pool import REMOVED, Pool, Volume, find_readers
 from thinscope.names.model import SECTOR, Unread
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from thinscope.formats.lvm_text import Section
 
 __all__ = ["pools"]
-
-REMOVED = "-"
-"""What LVM puts before the name of an origin that is in its history only."""
 
 
 class _Segment(NamedTuple):
@@ -64,6 +61,7 @@ def _pools(name: str, group: Section, prefix: str) -> list[Pool]:
     for segment in segments:
         if segment.kind == "thin-pool":
             _take_messages(found[segment.volume], segment)
+    find_readers(found.values())
     return list(found.values())
 
 

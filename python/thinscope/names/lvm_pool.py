@@ -12,15 +12,26 @@ from thinscope.names.ledger import Ledger, not_a_device, whole
 from thinscope.names.model import MAX_DEVICE, Names, Object, Record, State, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["Pool", "Volume", "dm_name", "from_dm_name", "name_key", "names_of"]
+__all__ = [
+    "REMOVED",
+    "Pool",
+    "Volume",
+    "dm_name",
+    "find_readers",
+    "from_dm_name",
+    "name_key",
+    "names_of",
+]
 
 _GUEST = re.compile(r"(?:snap_)?(?:vm|base)-([0-9]+)-(?:disk-|state-|cloudinit)")
 """The volumes of a guest of Proxmox VE."""
 
+REMOVED = "-"
+"""What LVM puts before the name of an origin that is in its history only."""
 
 _PART = re.compile(r"(?:[^-]|--)+")
 """A part of a name of the device mapper: its own dashes are doubled."""
@@ -72,6 +83,8 @@ class Pool:
         block_bytes: Bytes in a block, or None.
         metadata: The volume that holds its metadata, or None.
         volumes: Its volumes.
+        readers: Volumes of other pools that read a volume of this one where they map nothing, by
+            the name of what they read.
         deletions: Device ids whose deletion is queued, and where that stands.
         unread: What could not be read.
         is_pending: Whether messages to the kernel are queued.
@@ -84,6 +97,7 @@ class Pool:
     block_bytes: int | None = None
     metadata: str | None = None
     volumes: list[Volume] = field(default_factory=list)
+    readers: dict[str, list[str]] = field(default_factory=dict)
     deletions: list[tuple[object, str]] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     is_pending: bool = False
@@ -103,6 +117,17 @@ def from_dm_name(name: str) -> tuple[str, ...]:
 def name_key(group: str, volume: str) -> str:
     """Return the key of a volume."""
     return f"lv/{group}/{volume}"
+
+
+def find_readers(pools: Collection[Pool]) -> None:
+    """Tell each pool of a volume group which volumes of the others read its volumes."""
+    owners = {(pool.group, volume.name): pool for pool in pools for volume in pool.volumes}
+    for pool in pools:
+        for volume in pool.volumes:
+            read = volume.external or ""
+            owner = owners.get((pool.group, read))
+            if owner is not None and owner is not pool:
+                owner.readers.setdefault(read, []).append(volume.name)
 
 
 def names_of(pool: Pool, source: Path, version: str = "", unread: Iterable[Unread] = ()) -> Names:
@@ -164,7 +189,7 @@ def _record(pool: Pool, volume: Volume, device: int) -> Record:
         where=volume.where,
         object=name_key(pool.group, volume.name),
         name=volume.name,
-        state=State.CREATING if volume.is_queued else State.IN_USE,
+        state=State.QUEUED if volume.is_queued else State.IN_USE,
         reason="lvm has queued its creation" if volume.is_queued else None,
         transaction_id=volume.transaction_id,
         virtual_bytes=volume.virtual_bytes,
@@ -188,6 +213,7 @@ def _object(pool: Pool, volume: Volume, merging_from: str | None) -> Object:
         labels["merging from"] = f"{group}/{merging_from}"
     # A volume that a snapshot is being merged into is not deleted without the snapshot.
     used = volume.external or volume.merging_into
+    readers = ", ".join(f"{group}/{reader}" for reader in pool.readers.get(name, ()))
     aliases = (name, volume.uuid, dm_name(group, name), f"/dev/{path}")
     return Object(
         key=name_key(group, name),
@@ -196,6 +222,7 @@ def _object(pool: Pool, volume: Volume, merging_from: str | None) -> Object:
         aliases=tuple(filter(None, aliases)),
         parent=name_key(group, volume.origin) if volume.origin else None,
         uses=(name_key(group, used),) if used else (),
+        refused=f"it is the external origin of {readers}, in another pool" if readers else None,
         labels=MappingProxyType(labels),
         created=volume.created,
         removal=(("lvremove", *operand(path)),),

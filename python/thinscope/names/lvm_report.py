@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from thinscope.errors import NamesError
 from thinscope.names.files import json_of
 from thinscope.names.ledger import moment, whole
-from thinscope.names.lvm_pool import Pool, Volume
+from thinscope.names.lvm_pool import REMOVED, Pool, Volume, find_readers
 from thinscope.names.model import SECTOR
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def pools(data: bytes, path: Path) -> list[Pool]:
             pool = Pool(group=row.group, name=of, is_complete=False)
             found[row.group, of] = pool
         pool.volumes.append(_volume(row, of, listed))
+    for pool in found.values():
+        _inherit(pool)
+    find_readers(found.values())
     for key, pool in found.items():
         count = listed[key].number("thin_count") if key in listed else None
         if count is not None and count != len(pool.volumes):
@@ -154,6 +157,7 @@ def _volume(row: _Row, pool: str, listed: dict[tuple[str, str], _Row]) -> Volume
     )
     origin = row.text("origin")
     if origin is None:
+        _take_history(volume, row)
         return volume
     there = listed.get((row.group, origin))
     if there is None:  # the column does not tell an origin from an external one
@@ -165,6 +169,33 @@ def _volume(row: _Row, pool: str, listed: dict[tuple[str, str], _Row]) -> Volume
     if (row.text("lv_attr") or "").startswith("S"):
         volume.merging_into = origin
     return volume
+
+
+def _take_history(volume: Volume, row: _Row) -> None:
+    """Take the ancestors of a volume whose origin was removed, where LVM keeps a history.
+
+    ``-c,-b,a`` if ``lvs`` was asked for the history as well (``-H``), else ``a``.
+    """
+    ancestors = list(filter(None, (row.text("lv_full_ancestors") or "").split(",")))
+    if ancestors and ancestors[0].startswith(REMOVED):
+        volume.labels["removed origin"] = ancestors[0].removeprefix(REMOVED)
+    volume.origin = next((name for name in ancestors if not name.startswith(REMOVED)), None)
+
+
+def _inherit(pool: Pool) -> None:
+    """Give snapshots the external origin of their origin: the column `origin` has room for one."""
+    volumes = {volume.name: volume for volume in pool.volumes}
+    told: dict[str, str | None] = {}
+    for volume in pool.volumes:
+        below: list[Volume] = []
+        at: Volume | None = volume
+        while at is not None and at.name not in told:
+            told[at.name] = at.external
+            below.append(at)
+            at = None if at.external else volumes.get(at.origin or "")
+        external = told[at.name] if at is not None else below[-1].external if below else None
+        for each in below:
+            each.external = told[each.name] = each.external or external
 
 
 def _tags(value: object) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ class State(StrEnum):
     """An object has it."""
     UNUSED = "unused"
     """It is on record, but nothing that the manager still needs has it."""
+    QUEUED = "queued"
+    """The manager is still to tell the pool to make it, or to hear that it did: if the pool has it,
+    an object has it."""
     CREATING = "creating"
     """The manager was about to make it: the pool may have it or not."""
     REMOVING = "removing"
@@ -36,6 +39,8 @@ class State(StrEnum):
     """The manager took it for deleted: the pool should not have it any more."""
     FAULTY = "faulty"
     """The manager failed to make or to delete it: the pool may have it or not."""
+    UNCLEAR = "unclear"
+    """The manager gave up the id. A device that the pool has of it may well be somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,7 @@ class Object:
         is_kept: Whether the manager never deletes it.
         is_running: Whether it runs by the records: the manager deletes it when it was stopped, which
             `removal` begins with.
+        refused: Why its manager would not delete it, whatever else goes, as half a sentence, or None.
         labels: Its labels.
         created: When it was made, or None; always with a time zone.
         manager_usage_bytes: What the manager itself says that it takes, where its records decide
@@ -104,6 +110,7 @@ class Object:
     is_collected: bool = False
     is_kept: bool = False
     is_running: bool = False
+    refused: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     created: datetime | None = None
     manager_usage_bytes: int | None = None

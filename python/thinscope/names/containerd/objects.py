@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -148,7 +148,10 @@ class _Known:
         base = parent.size if parent else None if snapshot.parent else 0
         aliases = [word for each in containers for word in _aliases(each)]
         if not is_clear and reference:
-            aliases.append("/".join(place))
+            full = "/".join(place)
+            # A layer is shown with its image, which tells the namespace.
+            aliases.append(full if _is_digest(name) else name)
+            name = name if _is_digest(name) else full
         labels = dict(snapshot.labels)
         for each in (reference, *containers):
             labels |= each.labels if each else {}
@@ -186,7 +189,12 @@ class _Known:
                 groups.setdefault(group, []).append(image)
                 tops.setdefault(group, set()).update(used)
         found = [_image(groups[group], tops[group]) for group in groups]
-        return sorted(found, key=lambda image: image.key)
+        shown = Counter(image.name for image in found)
+        clear = (
+            image if shown[image.name] == 1 else _with_namespace(image, namespace=group[0])
+            for image, group in zip(found, groups, strict=True)
+        )
+        return sorted(clear, key=lambda image: image.key)
 
 
 def _image(names: list[Image], tops: set[str]) -> Object:
@@ -206,9 +214,18 @@ def _image(names: list[Image], tops: set[str]) -> Object:
     )
 
 
+def _with_namespace(image: Object, namespace: object) -> Object:
+    name = f"{namespace}/{image.name}"
+    return replace(image, name=name, aliases=_distinct([image.name, *image.aliases], name))
+
+
+def _is_digest(name: str) -> bool:
+    return name.startswith("sha256:")
+
+
 def _plainness(name: str) -> tuple[bool, bool]:
     """Sort names with tags before names with digests, and mere digests last."""
-    return name.startswith("sha256:"), "@" in name
+    return _is_digest(name), "@" in name
 
 
 def _less(size: int, base: int | None) -> int | None:

@@ -30,11 +30,15 @@ _GONE_OR_PUT_OFF = (State.REMOVING, "containerd had deleted it, or put off delet
 """With ``async_remove``, containerd marks a device as removed with its snapshot, and deletes it after
 the next garbage collection. Without, the snapshot stays until the device is gone."""
 
+_EXISTS = "file exists"
+_FOREIGN = (State.UNCLEAR, "the pool had a device of its id before, which is not containerd's")
+"""What the kernel answers where the id that containerd chose is taken, and so what it says of the id."""
+
 _ID_TAKEN, _ID_FAULTY = 1, 2
 
 _ID_STATES: Mapping[int, tuple[State, str]] = {
     _ID_TAKEN: (State.UNUSED, "its id is taken, but containerd has no device of it on record"),
-    _ID_FAULTY: (State.FAULTY, "its id is marked as faulty, and nothing else is on record of it"),
+    _ID_FAULTY: (State.UNCLEAR, "containerd could not use its id, and marked it as faulty"),
 }
 
 _NO_SNAPSHOT = "containerd has the device on record, but no snapshot has it"
@@ -96,4 +100,6 @@ def _state(device: Device, owner: str | None, *, has_snapshots: bool) -> tuple[S
     if device.state == _REMOVED and owner is None:
         state, reason = _PUT_OFF if has_snapshots else _GONE_OR_PUT_OFF
     error = " ".join(device.error.split())
+    if device.state == _FAULTY and error == _EXISTS:
+        state, reason = _FOREIGN
     return state, f"{reason}: {error}" if error else reason
