@@ -9,10 +9,14 @@ TESTKIT := target/ci/testkit
 STUB    := python/thinscope/_core.pyi
 FRESH   := target/stubs/thinscope/_core.pyi
 
+# Words as an expression of pytest's: one or other.
+space   := $(subst ,, )
+either   = $(subst $(space), or ,$(strip $(1)))
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-.PHONY: demo test check lint bench golden oracle stub fresh-stub clean
+.PHONY: demo test check lint bench fixtures golden oracle stub fresh-stub clean
 
 demo: $(VENV)/.built ## the overview of a captured Docker pool
 	@$(BIN)/python fixtures/docker_folder.py target/docker
@@ -35,6 +39,10 @@ lint: $(VENV)/.built fresh-stub ## format, lints, types, fixtures, stub
 
 bench: $(VENV)/.built $(TESTKIT) ## time and memory on generated pools, beside thin-provisioning-tools: PDATA_TOOLS=its program
 	$(BIN)/python -m tests.bench
+
+fixtures: $(VENV)/.built ## make the captured pools again, in QEMU: SCENARIO="reclaim crash" KERNEL=6.12
+	$(BIN)/python -m fixtures.capture $(SCENARIO) $(if $(KERNEL),--kernel $(KERNEL))
+	$(BIN)/python -m pytest --quiet tests/truth $(if $(SCENARIO),-k "$(call either,$(addsuffix -$(KERNEL),$(SCENARIO)))")
 
 golden: $(VENV)/.built ## rewrite what the command line's tests compare with
 	THINSCOPE_GOLDEN=1 $(BIN)/python -m pytest --quiet tests/cli
