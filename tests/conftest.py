@@ -15,12 +15,14 @@ from tests.oracle import answers, peer
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 CAPTURES = {entry["name"]: entry for entry in answers.manifest()}
+SAMPLES = answers.samples()
+"""Captured pools for tests that do not need them all; `tests/truth` takes every one."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes `capture` once over every pool of the MANIFEST."""
+    """Run a test that takes `capture` once over each of the samples."""
     if "capture" in metafunc.fixturenames:
-        metafunc.parametrize("capture", CAPTURES.values(), ids=CAPTURES.keys(), scope="session")
+        metafunc.parametrize("capture", SAMPLES.values(), ids=SAMPLES.keys(), scope="session")
 
 
 def capture_path(name: str) -> Path:

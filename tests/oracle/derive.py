@@ -158,7 +158,7 @@ def commands(
 
 def pools() -> list[str]:
     """The names of all pools."""
-    return [*(pool["name"] for pool in answers.manifest()), *asked.GENERATED]
+    return [*(pool["name"] for pool in answers.asked_of_the_peer()), *asked.GENERATED]
 
 
 def main() -> None:

@@ -196,7 +196,7 @@ class Folders:
             command = [str(self._testkit), "build", *arguments, "-o", str(path)]
             subprocess.run(command, check=True, capture_output=True)
             return
-        [capture] = [pool for pool in answers.manifest() if pool["name"] == name]
+        [capture] = [pool for pool in answers.asked_of_the_peer() if pool["name"] == name]
         write_sparse(path, answers.image(capture))
 
 

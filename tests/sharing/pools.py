@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import thinscope
-from tests.conftest import CAPTURES
+from tests.conftest import SAMPLES
 from tests.oracle import answers
 from tests.oracle.reader import Image
 from tests.sharing.core import Core
@@ -149,14 +149,14 @@ class Case:
             yield groups, also
 
 
-LIVE = [*CAPTURES, *GENERATED]
+LIVE = [*SAMPLES, *GENERATED]
 """The names of all pools."""
 
 COUNTABLE = [name for name in LIVE if "missing" not in name]
 """Those whose space maps count all that is reached."""
 
 HOLDING = [
-    *(name for name, pool in CAPTURES.items() if "at_snapshot" in pool["answers"]),
+    *(name for name, pool in SAMPLES.items() if "at_snapshot" in pool["answers"]),
     *(name for name, arguments in GENERATED.items() if HELD in arguments),
 ]
 """Those that hold a metadata snapshot."""
@@ -170,7 +170,7 @@ VIEWS = [
 @functools.lru_cache(maxsize=1)
 def read(pool: str, testkit: str) -> Image:
     """Read a pool by brute force."""
-    captured = CAPTURES.get(pool)
+    captured = SAMPLES.get(pool)
     return Image(answers.image(captured) if captured else build(testkit, GENERATED[pool]))
 
 
