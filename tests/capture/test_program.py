@@ -24,7 +24,7 @@ from pathlib import Path
 from fixtures.capture import __main__ as program, guest, kernels, scenario
 program.WORK = scenario.FOLDER = work = Path.cwd()
 kernel = kernels.Kernel("6.1", "6.1.0-made", work / "vmlinuz", work)
-made = guest.Guest(work, work / "root", {"6.1": (kernel, work / "initramfs")}, "tcg")
+made = guest.Guest(work / "root", {"6.1": (kernel, work / "initramfs")}, "tcg")
 guest.build = lambda *_: made
 program.program()
 """
@@ -52,7 +52,7 @@ def test_one_waits_for_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "WORK", tmp_path)
     monkeypatch.setattr(program, "ROOM", 1 << 80)
-    built = guest.Guest(tmp_path, tmp_path / "root", {}, "tcg")
+    built = guest.Guest(tmp_path / "root", {}, "tcg")
     with pytest.raises(CaptureError, match=f" MiB are free in {tmp_path}$"):
         program._make(built, scenario.find("empty"), "6.1", None, None)
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]

@@ -208,16 +208,21 @@ def asked_of_the_peer() -> list[dict[str, Any]]:
 
     The rig asks 0.9, in the guest, about each pool that it makes.
     """
-    return [pool for pool in manifest() if "made" not in pool["capture"]]
+    return [pool for pool in manifest() if _is_by_hand(pool)]
 
 
 def samples() -> dict[str, dict[str, Any]]:
     """By name, the pools that were made by hand, and of each scenario the last pool of one kernel."""
     found = {}
     for pool in manifest():
-        folder = pool["capture"]["folder"]
-        found[pool["name"] if folder.endswith("-b") else folder.rpartition("-")[0]] = pool
+        scenario = pool["capture"]["folder"].rpartition("-")[0]
+        found[pool["name"] if _is_by_hand(pool) else scenario] = pool
     return {pool["name"]: pool for pool in found.values()}
+
+
+def _is_by_hand(pool: Mapping[str, Any]) -> bool:
+    """Whether the rig does not make it: it writes the day when it does."""
+    return "made" not in pool["capture"]
 
 
 def _pool(capture: dict[str, Any], pool: dict[str, Any]) -> dict[str, Any]:
