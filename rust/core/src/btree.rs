@@ -9,7 +9,7 @@ use std::fmt;
 
 pub(crate) use node::{FLAGS_OFFSET, key_offset, out_of_range};
 pub use node::{KeyRange, Node};
-pub use read::{TreeWalk, find, last_key, read_tree};
+pub use read::{Loss, TreeWalk, find, last_key, read_tree, read_tree_around};
 
 /// Most levels that a walk follows. The kernel's own deletion stack has this many
 /// (`MAX_SPINE_DEPTH`); trees of 4,161,600 nodes have three or four.

@@ -27,7 +27,7 @@ use crate::units::{BLOCK_BYTES, BLOCK_SIZE, MAX_METADATA_BLOCKS, index_u64, wide
 use crate::watch::Watch;
 
 /// Blocks that are read at once: 1 MiB.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;
 
 /// Chunks that wait for the slower of hashing and packing.
 const WAITING: usize = 16;
@@ -101,7 +101,7 @@ pub fn capture(
         }
     }
     let committed = match view {
-        View::Live => Committed::live(first.clone()),
+        View::Live | View::Salvaged => Committed::live(first.clone()),
         View::MetadataSnapshot => {
             let (live, space_maps) = Superblock::parse_live(&first, source.len())?;
             held(&Reader::new(Arc::clone(&source), space_maps.metadata.blocks), &live)?.1
@@ -128,7 +128,7 @@ impl Capture {
 }
 
 /// The first block; zeros where the disk cannot read it any more.
-fn first_page(source: &dyn BlockSource) -> Result<Box<Page>> {
+pub(crate) fn first_page(source: &dyn BlockSource) -> Result<Box<Page>> {
     match first_block(source) {
         Err(Error::Read { cause, .. }) if is_bad_medium(&cause) => Ok(Page::zeroed()),
         first => first,
@@ -164,14 +164,14 @@ fn is_in_place(block: u64, page: &Page) -> bool {
 }
 
 /// Whether the disk itself cannot read a sector: then others may still be read.
-fn is_bad_medium(cause: &io::Error) -> bool {
+pub(crate) fn is_bad_medium(cause: &io::Error) -> bool {
     matches!(cause.raw_os_error(), Some(libc::EIO | libc::ENODATA | libc::EILSEQ | libc::EREMOTEIO))
 }
 
 /// Runs of blocks that could not be read.
 #[derive(Debug, Default)]
-struct Unreadable {
-    runs: Vec<(u64, u64)>,
+pub(crate) struct Unreadable {
+    pub(crate) runs: Vec<(u64, u64)>,
     count: u64,
 }
 
@@ -193,7 +193,7 @@ impl Unreadable {
 }
 
 /// Fills the room from a block on. Of what the disk cannot read, block after block becomes zero.
-fn read_blocks(
+pub(crate) fn read_blocks(
     source: &dyn BlockSource,
     begin: u64,
     room: &mut [u8],

@@ -23,6 +23,11 @@ impl Committed {
         Self { view: View::Live, block: MetadataBlock::new(0), page }
     }
 
+    /// Any state of a pool of which this is block 0, zeros where it cannot be read.
+    pub(crate) const fn salvaged(page: Box<Page>) -> Self {
+        Self { view: View::Salvaged, block: MetadataBlock::new(0), page }
+    }
+
     /// Checks that the pool is still in this state.
     ///
     /// # Errors
@@ -37,7 +42,11 @@ impl Committed {
             return Err(Error::Changed);
         }
         let mut page = Page::zeroed();
-        reader.read(self.block, &mut page)?;
+        match reader.read(self.block, &mut page) {
+            // It could not be read before either.
+            Err(_) if self.view == View::Salvaged && self.page.is_zero() => return Ok(()),
+            read => read?,
+        }
         if page.bytes() == self.page.bytes() { Ok(()) } else { Err(Error::Changed) }
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::io;
 
 use crate::btree::Tree;
+use crate::content::Part;
 use crate::identity::Identity;
-use crate::units::{BLOCK_SIZE, DeviceId, MetadataBlock, widen};
+use crate::units::{BLOCK_SIZE, DataBlock, DeviceId, MetadataBlock, VirtualBlock, widen};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,9 +73,60 @@ pub enum Error {
     #[error("the pool holds no metadata snapshot")]
     NoMetadataSnapshot,
 
+    /// Reference counts were asked for of a state that has none of its own.
+    #[error("a salvaged state has no reference counts")]
+    NoSpaceMaps,
+
+    /// No superblock tells the size of a data block.
+    #[error("no superblock is left that tells the size of a data block")]
+    NoBlockSize,
+
+    /// A block was named as the root of a state, and is none.
+    #[error("block {0} is the root of no state and of no device")]
+    UnknownRoot(u64),
+
     /// No device of the pool has this id.
     #[error("no device {0} in the pool")]
     UnknownDevice(DeviceId),
+
+    /// What the content of a device lies in could not be read.
+    #[error("cannot read the {part} at offset {offset:#x}: {}", reason(.cause))]
+    Content {
+        /// What could not be read.
+        part: Part,
+        /// Where the failed read begins, in bytes.
+        offset: u64,
+        /// What the system, or the file object, said.
+        #[source]
+        cause: io::Error,
+    },
+
+    /// A device maps a block that the data does not reach to.
+    #[error(
+        "block {virtual_block} of device {device} is data block {data_block}, and the data ends \
+         before it: it has {data_bytes} bytes, the pool's data device {pool_bytes}"
+    )]
+    BeyondData {
+        /// The device.
+        device: DeviceId,
+        /// Its block, the first one that is not there.
+        virtual_block: VirtualBlock,
+        /// The block of the data device.
+        data_block: DataBlock,
+        /// What there is of the data, in bytes.
+        data_bytes: u64,
+        /// What the pool's data device has, in bytes.
+        pool_bytes: u64,
+    },
+
+    /// No mapping tree can begin in this metadata block.
+    #[error("no root in block {block}: expected {rule}")]
+    NoRoot {
+        /// The block.
+        block: u64,
+        /// Where a root can lie, in words.
+        rule: String,
+    },
 
     /// Nobody waits for the answer any more.
     #[error("cancelled")]
@@ -86,6 +138,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is about one block, so that a tolerant reader goes on around it: the block
+    /// cannot be read, or breaks a rule.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Corrupt(_))
+    }
+
+    /// The metadata block that it is about, if any, and what is wrong there, in words.
+    #[must_use]
+    pub fn place_and_reason(&self) -> (Option<u64>, String) {
+        match self {
+            Self::Corrupt(corruption) => {
+                (Some(u64::from(corruption.block.get())), corruption.to_string())
+            }
+            Self::Read { block, .. } => (Some(*block), self.to_string()),
+            _ => (None, self.to_string()),
+        }
+    }
+
     /// What to do next, where there is something to do.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -103,14 +174,34 @@ impl Error {
             Self::NoMetadataSnapshot => Some(
                 "make one on the live pool with `dmsetup message POOL 0 reserve_metadata_snap`",
             ),
+            Self::NoBlockSize => Some(
+                "give it as it was when the pool was made: --data-block-size 64KiB (in Python: \
+                 data_block_sectors=128)",
+            ),
+            Self::UnknownRoot(_) => Some("`thinscope salvage SOURCE` lists those that there are"),
             Self::NotThin(identity) => identity.hint(),
-            Self::Corrupt(corruption) => corruption.hint,
+            Self::Corrupt(corruption) => corruption.hint.or(match corruption.structure {
+                Structure::Superblock => Some(
+                    "`thinscope check` tells all that is wrong; `thinscope salvage` looks for trees \
+                     without the superblock",
+                ),
+                _ => Some(
+                    "`thinscope check` tells which devices it hits; --tolerant (in Python: \
+                     tolerant=True) goes on around it",
+                ),
+            }),
+            Self::BeyondData { .. } => Some(
+                "give the whole data device of this pool, or a raw copy of it: not packed, no qcow2",
+            ),
             Self::Open(_)
             | Self::Read { .. }
+            | Self::Content { .. }
             | Self::Unpack(_)
             | Self::Pack(_)
             | Self::Unsupported { .. }
+            | Self::NoSpaceMaps
             | Self::UnknownDevice(_)
+            | Self::NoRoot { .. }
             | Self::Cancelled
             | Self::Threads(_) => None,
         }

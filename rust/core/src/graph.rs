@@ -10,23 +10,32 @@
 //!
 //! Memory: 24 bytes an internal node, 12 bytes a child, 20 bytes a leaf.
 
+mod around;
 mod build;
 mod cursor;
 mod fold;
+mod gaps;
 mod leaves;
 
 pub use cursor::LeafCursor;
 pub(crate) use fold::Fold;
+pub use gaps::{Gap, Gaps};
 pub use leaves::{LeafReader, MappingLeaf, threads, unpack};
 pub(crate) use leaves::{check_data_block, join};
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::btree::KeyRange;
+use crate::error::Error;
 use crate::units::{DeviceId, MetadataBlock, index_u32};
 
 /// Most mappings in a leaf, and most children of an internal node.
 pub const MAX_ENTRIES: u64 = 252;
+
+/// Stands for a child that was cut off, as no position does.
+const CUT: u32 = u32::MAX;
 
 /// A node of the graph: heights and positions fit the 4,161,600 blocks that there can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +72,15 @@ pub struct Graph {
     nodes: Vec<InternalNode>,
     /// Lowest key of each child, for all nodes in a row.
     keys: Vec<u64>,
-    /// Position of each child among the leaves (height 1) or internal nodes (above).
+    /// Position of each child among the leaves (height 1) or internal nodes (above), or [`CUT`].
     children: Vec<u32>,
     /// In the order of their blocks.
     leaves: Vec<MetadataBlock>,
     /// What the edges to each leaf admit.
     admitted: Vec<KeyRange>,
     roots: Vec<(DeviceId, NodeRef)>,
+    /// Why children were cut off, by where they stand in `children`.
+    cuts: BTreeMap<u32, Arc<Error>>,
 }
 
 impl Graph {
@@ -92,14 +103,16 @@ impl Graph {
     }
 
     /// The children of an internal node, in key order, with the keys that the node itself admits
-    /// below each edge; what admits the node is for the last child to heed as well.
+    /// below each edge; what admits the node is for the last child to heed as well. What was cut
+    /// off is left out.
     pub fn children(&self, node: &InternalNode) -> impl Iterator<Item = (KeyRange, NodeRef)> {
         let keys = self.keys.get(node.entries()).unwrap_or_default();
         let children = self.children.get(node.entries()).unwrap_or_default();
         let next_keys = keys.iter().skip(1).map(|key| key.saturating_sub(1));
         let lasts = next_keys.chain([KeyRange::ALL.last]);
         let is_lowest = node.height == 1;
-        keys.iter().zip(lasts).zip(children).map(move |((first, last), child)| {
+        let edges = keys.iter().zip(lasts).zip(children).filter(|(_, child)| **child != CUT);
+        edges.map(move |((first, last), child)| {
             let child = if is_lowest { NodeRef::Leaf(*child) } else { NodeRef::Internal(*child) };
             (KeyRange { first: *first, last }, child)
         })

@@ -94,17 +94,21 @@ impl Identity {
             Self::ThinDumpXml => {
                 Some("give the metadata device itself, or make one with thin_restore")
             }
-            Self::LvmPhysicalVolume => {
-                Some("give the pool's metadata volume, such as /dev/mapper/VG-POOL_tmeta")
-            }
+            Self::LvmPhysicalVolume => Some(
+                "give the physical volume itself, or the pool's metadata volume: VG-POOL_tmeta",
+            ),
             Self::CacheMetadata | Self::EraMetadata => Some("give the metadata of a thin pool"),
             Self::Ext4 | Self::Xfs | Self::Luks => Some(
                 "this may be a volume, or the pool's data device: give the pool's metadata device",
             ),
             Self::Qcow2 => Some("convert it with `qemu-img convert -O raw`"),
-            Self::Unknown | Self::Zeros | Self::PartitionedDisk => {
+            Self::PartitionedDisk => {
                 Some("give the pool's metadata device (LVM: VG-POOL_tmeta), not its data device")
             }
+            Self::Unknown | Self::Zeros => Some(
+                "give the pool's metadata device (LVM: VG-POOL_tmeta), not its data device; where \
+                 the superblock is lost, `thinscope salvage` looks for the rest",
+            ),
             Self::Tar => Some(
                 "of tar archives only those can be read that `thinscope capture` wrote: \
                  take the metadata out of this one",

@@ -13,6 +13,7 @@ use rayon::ThreadPool;
 use zerocopy::little_endian::U64;
 
 use crate::btree::{self, KeyRange, Tree};
+use crate::damage::Damage;
 use crate::error::Result;
 use crate::graph::{Graph, LeafCursor, LeafReader, NodeRef, check_data_block, threads, unpack};
 use crate::reader::Reader;
@@ -45,6 +46,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// Its last virtual block.
+    #[must_use]
+    pub(crate) fn last_block(&self) -> VirtualBlock {
+        let behind = self.virtual_begin.get().saturating_add(self.length);
+        VirtualBlock::new(behind.saturating_sub(1))
+    }
+
     /// Takes a run in that follows on this one. Returns whether it did.
     pub(crate) fn extend(&mut self, next: &Self) -> bool {
         let follows = |begin: u64, next: u64| begin.checked_add(self.length) == Some(next);
@@ -78,6 +86,8 @@ impl Run {
 pub struct MappingStream {
     reader: Reader,
     data_blocks: u64,
+    /// Where broken leaves are noted; or none: the first one is the error.
+    damage: Option<Arc<Damage>>,
     graph: Arc<Graph>,
     thread_count: usize,
     /// Threads, with the process that started them: they do not survive a fork.
@@ -97,8 +107,7 @@ pub struct MappingStream {
 impl MappingStream {
     /// Streams the devices of the graph, or only one, within a range of virtual blocks.
     pub(crate) fn new(
-        reader: Reader,
-        data_blocks: u64,
+        leaves: &LeafReader<'_>,
         graph: Arc<Graph>,
         thread_count: usize,
         only: Option<DeviceId>,
@@ -115,8 +124,9 @@ impl MappingStream {
         let room = if devices.len() > 1 { MAX_KEPT_RUNS } else { 0 };
         let devices = devices.into_iter();
         Self {
-            reader,
-            data_blocks,
+            reader: leaves.reader.clone(),
+            data_blocks: leaves.data_blocks,
+            damage: leaves.damage.cloned(),
             graph,
             thread_count,
             threads: None,
@@ -221,7 +231,12 @@ impl MappingStream {
             let threads = threads(self.thread_count, positions.len())?;
             self.threads = threads.map(|threads| (process, threads));
         }
-        let leaves = LeafReader { reader: &self.reader, data_blocks: self.data_blocks, watch };
+        let leaves = LeafReader {
+            reader: &self.reader,
+            data_blocks: self.data_blocks,
+            watch,
+            damage: self.damage.as_ref(),
+        };
         let threads = self.threads.as_ref().map(|(_, threads)| threads);
         decode(&leaves, &self.graph, positions, threads)
     }

@@ -7,21 +7,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::btree::{self, KeyRange, Tree};
 use crate::committed::{Committed, held};
-use crate::devices::{Device, read_devices};
+use crate::content::{Content, Parts};
+use crate::damage::Damage;
+use crate::delta;
+use crate::devices::{Device, Listing, read_devices, read_devices_around};
 use crate::dump::{Dump, Format, Header, Take};
 use crate::error::{Error, Result};
 use crate::fragmentation::{self, Fragmentation, FreeExtents};
-use crate::graph::{Graph, LeafReader};
+use crate::graph::{Gap, Gaps, Graph, LeafReader};
 use crate::mappings::{self, MappingStream, Run};
+use crate::owners::{Holder, OwnerStream, Wanted};
 use crate::raw::Page;
 use crate::reader::Reader;
-use crate::recount::{Recount, recount};
+use crate::recount::{self, Recount, recount};
 use crate::sharing::{Everybody, Sharing};
 use crate::source::identify::{first_block, identify};
 use crate::source::{BlockSource, unpacked};
 use crate::space_map::ReferenceCounts;
-use crate::superblock::{SpaceMap, SpaceMapRoots, Superblock, View, claims_to_be_thin};
-use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, VirtualBlock, widen};
+use crate::superblock::{
+    SpaceMap, SpaceMapRoot, SpaceMapRoots, Superblock, View, claims_to_be_thin,
+};
+use crate::survey::{Now, SurveyedRun, survey};
+use crate::units::{
+    BLOCK_BYTES, DeviceId, MAX_METADATA_BLOCKS, MetadataBlock, VirtualBlock, widen,
+};
 use crate::watch::Watch;
 
 /// Blocks of a space: the data device, or the metadata device.
@@ -55,6 +64,10 @@ pub struct Pool {
     space_maps: SpaceMapRoots,
     committed: Committed,
     threads: usize,
+    /// What is broken, where reading goes on around it; or none: the first of it is the error.
+    damage: Option<Arc<Damage>>,
+    /// The devices as far as they are listed, where that is not all.
+    listing: Mutex<Option<Arc<Listing>>>,
     devices: Mutex<Option<Arc<[Device]>>>,
     graph: Mutex<Option<Arc<Graph>>>,
     /// The graph of the one device that was asked for last.
@@ -63,7 +76,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Opens any source; unpacks what is packed.
+    /// Opens any source; unpacks what is packed. A tolerant pool goes on around broken nodes,
+    /// and around the end of a truncated source: see [`gaps`](Self::gaps).
     ///
     /// # Errors
     ///
@@ -73,6 +87,7 @@ impl Pool {
         source: Arc<dyn BlockSource>,
         view: View,
         threads: usize,
+        tolerant: bool,
         watch: &Watch,
     ) -> Result<Self> {
         let mut source = source;
@@ -84,10 +99,12 @@ impl Pool {
         if source.len() < BLOCK_BYTES || !claims_to_be_thin(&page) {
             return Err(Error::NotThin(identify(&page, source.len())));
         }
-        let (live, space_maps) = Superblock::parse_live(&page, source.len())?;
+        let most = MAX_METADATA_BLOCKS.saturating_mul(BLOCK_BYTES);
+        let length = if tolerant { most } else { source.len() };
+        let (live, space_maps) = Superblock::parse_live(&page, length)?;
         let reader = Reader::new(source, space_maps.metadata.blocks);
         let (superblock, committed) = match view {
-            View::Live => (live.clone(), Committed::live(page)),
+            View::Live | View::Salvaged => (live.clone(), Committed::live(page)),
             View::MetadataSnapshot => held(&reader, &live)?,
         };
         Ok(Self {
@@ -98,11 +115,47 @@ impl Pool {
             space_maps,
             committed,
             threads,
+            damage: tolerant.then(Arc::default),
+            listing: Mutex::default(),
             devices: Mutex::default(),
             graph: Mutex::default(),
             last_device: Mutex::default(),
             sharing: Mutex::default(),
         })
+    }
+
+    /// Opens a state that was salvaged, with the devices that it has: nothing is told of spaces.
+    #[must_use]
+    pub(crate) fn of_state(
+        reader: Reader,
+        superblock: Superblock,
+        devices: Vec<Device>,
+        data_blocks: u64,
+        committed: Committed,
+        threads: usize,
+        tolerant: bool,
+    ) -> Self {
+        let nowhere = MetadataBlock::new(0);
+        let space =
+            |blocks| SpaceMapRoot { blocks, allocated: 0, index: nowhere, overflow: nowhere };
+        Self {
+            view: View::Salvaged,
+            live: superblock.clone(),
+            superblock,
+            space_maps: SpaceMapRoots {
+                data: space(data_blocks),
+                metadata: space(reader.blocks()),
+            },
+            reader,
+            committed,
+            threads,
+            damage: tolerant.then(Arc::default),
+            listing: Mutex::default(),
+            devices: Mutex::new(Some(devices.into())),
+            graph: Mutex::default(),
+            last_device: Mutex::default(),
+            sharing: Mutex::default(),
+        }
     }
 
     /// Through which superblock the pool is read.
@@ -149,9 +202,133 @@ impl Pool {
     /// A read that fails, the first rule that is broken, [`Error::Changed`].
     pub fn devices(&self, watch: &Watch) -> Result<Arc<[Device]>> {
         once(&self.devices, || {
-            let devices = read_devices(&self.reader, &self.superblock, watch);
-            self.unchanged(devices).map(Arc::from)
+            let (devices, listing) = self.unchanged(self.find_devices(&self.superblock, watch))?;
+            *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = listing.map(Arc::new);
+            Ok(Arc::from(devices))
         })
+    }
+
+    /// The devices of a superblock; of broken trees also how far these list them.
+    fn find_devices(
+        &self,
+        superblock: &Superblock,
+        watch: &Watch,
+    ) -> Result<(Vec<Device>, Option<Listing>)> {
+        match (read_devices(&self.reader, superblock, watch), &self.damage) {
+            (Err(error), Some(_)) if error.is_damage() => {}
+            (devices, _) => return Ok((devices?, None)),
+        }
+        let mut listing = read_devices_around(
+            &self.reader,
+            Some(superblock.mapping_root),
+            Some(superblock.details_root),
+            watch,
+        )?;
+        self.count_unrecorded(&mut listing.devices, watch)?;
+        Ok((listing.devices.clone(), Some(listing)))
+    }
+
+    /// The devices with the blocks that they map as they can be read.
+    fn counted(&self, devices: &[Device], graph: &Graph, watch: &Watch) -> Result<Vec<Device>> {
+        let leaves = self.leaves(watch);
+        let found = self.unchanged(recount::counts_and_times(&leaves, graph, self.threads))?;
+        let devices = devices.iter().zip(found);
+        Ok(devices
+            .map(|(device, (_, mapped_blocks, _))| Device { mapped_blocks, ..*device })
+            .collect())
+    }
+
+    /// Counts what devices map that have no record.
+    fn count_unrecorded(&self, devices: &mut [Device], watch: &Watch) -> Result<()> {
+        let unrecorded = devices.iter().filter(|device| !device.is_recorded);
+        let roots: Vec<_> = unrecorded.map(|device| (device.id, device.root)).collect();
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let graph = self.find_graph(&roots, watch)?;
+        let leaves = self.leaves(watch);
+        let found = recount::counts_and_times(&leaves, &graph, self.threads)?;
+        for (device, (id, blocks, time)) in
+            devices.iter_mut().filter(|device| !device.is_recorded).zip(found)
+        {
+            debug_assert_eq!(device.id, id);
+            device.mapped_blocks = blocks;
+            device.creation_time = time;
+            device.snapshot_time = time;
+        }
+        Ok(())
+    }
+
+    /// The graph of some trees, around what is broken where that is asked for.
+    fn find_graph(&self, roots: &[(DeviceId, MetadataBlock)], watch: &Watch) -> Result<Graph> {
+        match (Graph::build(&self.reader, roots, watch), &self.damage) {
+            (Err(error), Some(damage)) if error.is_damage() => {
+                Graph::build_around(&self.reader, roots, watch, damage)
+            }
+            (graph, _) => graph,
+        }
+    }
+
+    /// What is missing of the devices, since it is broken: one pass over all mappings. `most`
+    /// gaps are named. Only of a tolerant pool; others end with an error instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn gaps(&self, most: usize, watch: &Watch) -> Result<Gaps> {
+        let graph = self.graph(watch)?;
+        let Some(damage) = &self.damage else { return Ok(Gaps::default()) };
+        let leaves = self.leaves(watch);
+        self.unchanged(recount(&leaves, &graph, self.threads, false))?;
+        let mut found = graph.gaps(damage, most);
+        found.held_is_damaged = self.unchanged(self.held_is_damaged(damage, watch))?;
+        if let Some(listing) = known(&self.listing) {
+            for (id, _) in &listing.treeless {
+                let error = listing.reason(*id, self.superblock.mapping_root);
+                found.gaps.push(Gap { device: *id, root: None, range: KeyRange::ALL, error });
+            }
+            found.gaps.sort_by_key(|gap| (gap.device, gap.range.first));
+        }
+        Ok(found)
+    }
+
+    /// Whether it is read around what is broken.
+    #[must_use]
+    pub const fn is_tolerant(&self) -> bool {
+        self.damage.is_some()
+    }
+
+    /// Whether nothing of all that was read so far was broken: of devices, and of the metadata
+    /// snapshot where that was asked for. Of a pool that is not tolerant, nothing ever is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.damage.as_ref().is_none_or(|damage| damage.is_empty())
+            && self.listing().is_none_or(|listing| listing.lists_all())
+    }
+
+    /// Whether something of the held metadata snapshot cannot be read.
+    fn held_is_damaged(&self, damage: &Damage, watch: &Watch) -> Result<bool> {
+        let (View::Live, Some(block)) = (self.view, self.live.metadata_snapshot) else {
+            return Ok(false);
+        };
+        let superblock = self.forgiving(block, self.held_superblock(block))?;
+        let Some(superblock) = superblock else { return Ok(true) };
+        let devices = match read_devices(&self.reader, &superblock, watch) {
+            Err(error) if error.is_damage() => return Ok(true),
+            devices => devices?,
+        };
+        let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
+        let graph = self.find_graph(&roots, watch)?;
+        let leaves = self.leaves(watch);
+        self.unchanged(recount(&leaves, &graph, self.threads, false))?;
+        Ok(graph.gaps(damage, 0).more > 0)
+    }
+
+    /// The devices as far as the broken trees list them; none where these are whole, or were
+    /// not asked for yet.
+    #[must_use]
+    pub fn listing(&self) -> Option<Arc<Listing>> {
+        known(&self.listing)
     }
 
     /// One device.
@@ -174,7 +351,7 @@ impl Pool {
         let devices = self.devices(watch)?;
         once(&self.graph, || {
             let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
-            self.unchanged(Graph::build(&self.reader, &roots, watch)).map(Arc::new)
+            self.unchanged(self.find_graph(&roots, watch)).map(Arc::new)
         })
     }
 
@@ -199,8 +376,20 @@ impl Pool {
             (None, Some(graph)) => graph,
             (None, None) => self.graph(watch)?,
         };
-        let (reader, data_blocks) = (self.reader.clone(), self.space_maps.data.blocks);
-        Ok(MappingStream::new(reader, data_blocks, graph, self.threads, only, range))
+        Ok(MappingStream::new(&self.leaves(watch), graph, self.threads, only, range))
+    }
+
+    /// What a device reads as. Put each read through [`unchanged`](Self::unchanged).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDevice`], else as [`devices`](Self::devices).
+    pub fn content(&self, id: DeviceId, parts: Parts, watch: &Watch) -> Result<Content> {
+        let device = self.device(id, watch)?;
+        let graph = known(&self.graph);
+        let graph = graph.map_or_else(|| self.device_graph(device, watch), Ok)?;
+        let block_bytes = self.superblock.data_block_bytes();
+        Content::new(&self.leaves(watch), block_bytes, graph, id, parts)
     }
 
     fn device_graph(&self, device: Device, watch: &Watch) -> Result<Arc<Graph>> {
@@ -209,7 +398,7 @@ impl Pool {
         {
             return Ok(graph);
         }
-        let graph = Graph::build(&self.reader, &[(device.id, device.root)], watch);
+        let graph = self.find_graph(&[(device.id, device.root)], watch);
         let graph = self.unchanged(graph).map(Arc::new)?;
         let mut last = self.last_device.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((device.id, Arc::clone(&graph)));
@@ -239,9 +428,8 @@ impl Pool {
     ///
     /// As [`lookup`](Self::lookup).
     pub fn highest_block(&self, id: DeviceId, watch: &Watch) -> Result<Option<VirtualBlock>> {
-        let root = self.device(id, watch)?.root;
-        let last = self.unchanged(btree::last_key(&self.reader, Tree::Mapping, root))?;
-        Ok(last.map(VirtualBlock::new))
+        let device = self.device(id, watch)?;
+        self.unchanged(self.last_block(&device, watch))
     }
 
     /// The same for all devices, by ascending id.
@@ -254,10 +442,24 @@ impl Pool {
         watch.begin("reading the ends of devices", widen(devices.len()));
         let highest = devices.iter().map(|device| {
             watch.advance(1)?;
-            let last = btree::last_key(&self.reader, Tree::Mapping, device.root)?;
-            Ok((device.id, last.map(VirtualBlock::new)))
+            Ok((device.id, self.last_block(device, watch)?))
         });
         self.unchanged(highest.collect())
+    }
+
+    fn last_block(&self, device: &Device, watch: &Watch) -> Result<Option<VirtualBlock>> {
+        match btree::last_key(&self.reader, Tree::Mapping, device.root) {
+            Err(error) if self.damage.is_some() && error.is_damage() => {}
+            last => return last.map(|last| last.map(VirtualBlock::new)),
+        }
+        let graph = self.device_graph(*device, watch)?;
+        let (leaves, range) = (self.leaves(watch), KeyRange::ALL);
+        let mut runs = MappingStream::new(&leaves, graph, self.threads, Some(device.id), range);
+        let mut last = None;
+        while let Some(batch) = runs.next_batch(watch)? {
+            last = batch.last().map(Run::last_block).or(last);
+        }
+        Ok(last)
     }
 
     /// Counts all mappings by reading each distinct node once; for what is exclusive, some leaves
@@ -285,13 +487,13 @@ impl Pool {
 
     fn find_sharing(&self, devices: &[Device], watch: &Watch) -> Result<Sharing> {
         let held = match (self.view, self.live.metadata_snapshot) {
-            (View::Live, Some(block)) => Some(self.held_devices(block, watch)?),
+            (View::Live, Some(block)) => self.forgiving(block, self.list_held(block, watch))?,
             _ => None,
         };
         let graph = match &held {
-            Some(held) => {
+            Some((held, _)) => {
                 let roots = devices.iter().chain(held).map(|device| (device.id, device.root));
-                Arc::new(Graph::build(&self.reader, &roots.collect::<Vec<_>>(), watch)?)
+                Arc::new(self.find_graph(&roots.collect::<Vec<_>>(), watch)?)
             }
             None => self.graph(watch)?,
         };
@@ -302,21 +504,154 @@ impl Pool {
         };
         let leaves = self.leaves(watch);
         let mut sharing = Sharing::find(&leaves, everybody, self.threads)?;
-        if self.view == View::Live {
+        if let Some(damage) = &self.damage {
+            let held_listing = held.as_ref().and_then(|(_, listing)| listing.as_ref());
+            let are_listed = self.listing().is_none_or(|listing| listing.lists_all())
+                && held_listing.is_none_or(Listing::lists_all);
+            sharing.set_whole(are_listed && graph.gaps(damage, 1).gaps.is_empty());
+        }
+        // What the metadata snapshot holds must be known, or it would be called leaked.
+        let is_known = everybody_is_known(self.live.metadata_snapshot, held.as_ref());
+        if self.view == View::Live && is_known {
             let root = self.space_maps.of(SpaceMap::Data);
-            let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
-            sharing.compare(&mut counts, root.allocated, watch)?;
+            let compared = self
+                .reference_counts(SpaceMap::Data, watch)
+                .and_then(|mut counts| sharing.compare(&mut counts, root.allocated, watch));
+            self.forgiving(root.index, compared)?;
         }
         Ok(sharing)
     }
 
-    /// The devices as the metadata snapshot holds them.
-    fn held_devices(&self, block: MetadataBlock, watch: &Watch) -> Result<Vec<Device>> {
+    /// The answer; or none after damage to what lies at a block, where that is gone around.
+    fn forgiving<T>(&self, block: MetadataBlock, answer: Result<T>) -> Result<Option<T>> {
+        match (answer, &self.damage) {
+            (Ok(answer), _) => Ok(Some(answer)),
+            (Err(error), Some(damage)) => damage.forgive(block, error).map(|_| None),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Notes that the metadata snapshot at a block has lost a part of the tree that lists its devices.
+    fn note_losses(&self, block: MetadataBlock, listing: Option<&Listing>) {
+        let (Some(damage), Some(listing)) = (&self.damage, listing) else { return };
+        if let Some(loss) = listing.lost_roots.first() {
+            damage.note(block, Arc::clone(&loss.error));
+        } else if let Some((id, _)) = listing.treeless.first() {
+            damage.note(block, listing.reason(*id, block));
+        }
+    }
+
+    /// The devices as the metadata snapshot holds them; of broken trees also how far these list them.
+    fn list_held(
+        &self,
+        block: MetadataBlock,
+        watch: &Watch,
+    ) -> Result<(Vec<Device>, Option<Listing>)> {
+        self.find_devices(&self.held_superblock(block)?, watch)
+    }
+
+    fn held_superblock(&self, block: MetadataBlock) -> Result<Superblock> {
         let mut copy = Page::zeroed();
         self.reader.read(block, &mut copy)?;
-        let blocks = self.reader.blocks();
-        let superblock = Superblock::parse_snapshot(&copy, block, &self.live, blocks)?;
-        read_devices(&self.reader, &superblock, watch)
+        Superblock::parse_snapshot(&copy, block, &self.live, self.reader.blocks())
+    }
+
+    /// Grades the mappings of a device that another state of the pool has: what became of them in
+    /// this one. Reads each distinct node of the devices' trees and of those of the held metadata
+    /// snapshot once, and the data space map. A tolerant pool does not go around damage here: what
+    /// is mapped by a node that is lost would be called free.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn survey(&self, then: &Device, old: &[Run], watch: &Watch) -> Result<Vec<SurveyedRun>> {
+        let survey = || {
+            let devices = read_devices(&self.reader, &self.superblock, watch)?;
+            let held = match self.live.metadata_snapshot {
+                Some(block) => read_devices(&self.reader, &self.held_superblock(block)?, watch)?,
+                None => Vec::new(),
+            };
+            let holders: Vec<Device> = devices.iter().chain(&held).copied().collect();
+            let roots: Vec<_> = holders.iter().map(|device| (device.id, device.root)).collect();
+            let graph = Graph::build(&self.reader, &roots, watch)?;
+            let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
+            let now = Now { graph: &graph, holders: &holders, live: devices.len() };
+            let leaves = LeafReader { damage: None, ..self.leaves(watch) };
+            survey(&leaves, &now, &mut counts, (then, old), self.threads)
+        };
+        self.unchanged(survey())
+    }
+
+    /// Streams who holds given blocks of the data device; for the live pool, the held metadata
+    /// snapshot is a holder too where that is asked for. All is read when it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Self::devices).
+    pub fn owners(
+        &self,
+        wanted: &Wanted,
+        with_times: bool,
+        with_snapshot: bool,
+        watch: &Watch,
+    ) -> Result<OwnerStream> {
+        let devices = self.devices(watch)?;
+        let holder = |device: &Device, is_snapshot| Holder { device: device.id, is_snapshot };
+        let mut holders: Vec<_> = devices.iter().map(|device| holder(device, false)).collect();
+        let held = match (self.view, self.live.metadata_snapshot) {
+            (View::Live, Some(block)) if with_snapshot => {
+                let held = self.unchanged(self.list_held(block, watch));
+                self.forgiving(block, held)?.map(|(held, listing)| {
+                    self.note_losses(block, listing.as_ref());
+                    held
+                })
+            }
+            _ => None,
+        };
+        let graph = match held {
+            Some(held) => {
+                let mut roots: Vec<_> = holders.iter().copied().zip(devices.iter()).collect();
+                roots.extend(held.iter().map(|device| (holder(device, true), device)));
+                roots.sort_unstable_by_key(|(holder, _)| *holder);
+                holders = roots.iter().map(|(holder, _)| *holder).collect();
+                let roots: Vec<_> = roots.iter().map(|(_, held)| (held.id, held.root)).collect();
+                Arc::new(self.unchanged(self.find_graph(&roots, watch))?)
+            }
+            None => self.graph(watch)?,
+        };
+        let leaves = self.leaves(watch);
+        let found = OwnerStream::read(&leaves, &graph, holders, wanted, with_times, self.threads);
+        self.unchanged(found)
+    }
+
+    /// The mapping tree of a device, to be compared with another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`device`](Self::device).
+    pub fn side(&self, id: DeviceId, watch: &Watch) -> Result<delta::Side> {
+        Ok(self.side_of(self.device(id, watch)?.root))
+    }
+
+    /// The mapping tree whose root lies in a metadata block, to be compared with another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRoot`]: there is no such block.
+    pub fn side_at(&self, block: u64) -> Result<delta::Side> {
+        let rule = || self.reader.pointer_rule();
+        let root = self.reader.pointer(block);
+        root.map(|root| self.side_of(root)).ok_or_else(|| Error::NoRoot { block, rule: rule() })
+    }
+
+    fn side_of(&self, root: MetadataBlock) -> delta::Side {
+        delta::Side { reader: self.reader.clone(), data_blocks: self.space_maps.data.blocks, root }
+    }
+
+    /// Threads that a question takes.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Tells how scattered devices and metadata are, by reading each distinct node once.
@@ -331,18 +666,20 @@ impl Pool {
     }
 
     /// Tells what is free on the data device in one piece, and names so many of the longest free
-    /// extents. Not known through a metadata snapshot.
+    /// extents. Not known through a metadata snapshot, or of a damaged space map that is gone
+    /// around.
     ///
     /// # Errors
     ///
     /// As [`reference_counts`](Self::reference_counts).
     pub fn free_extents(&self, largest: usize, watch: &Watch) -> Result<Option<FreeExtents>> {
-        if self.view == View::MetadataSnapshot {
+        if self.view != View::Live {
             return Ok(None);
         }
-        let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
-        let free = fragmentation::free_extents(&mut counts, largest, watch);
-        self.unchanged(free).map(Some)
+        let free = self
+            .reference_counts(SpaceMap::Data, watch)
+            .and_then(|mut counts| fragmentation::free_extents(&mut counts, largest, watch));
+        self.forgiving(self.space_maps.data.index, self.unchanged(free))
     }
 
     /// What a dump says of the pool, unless the caller says something else.
@@ -383,8 +720,17 @@ impl Pool {
             (true, false) => Some(self.graph(watch)?),
             (true, true) => {
                 let roots: Vec<_> = devices.iter().map(|device| (device.id, device.root)).collect();
-                Some(self.unchanged(Graph::build(&self.reader, &roots, watch)).map(Arc::new)?)
+                Some(self.unchanged(self.find_graph(&roots, watch)).map(Arc::new)?)
             }
+        };
+        let counted: Vec<Device>;
+        let devices = match (&graph, &self.damage) {
+            // `thin_restore` believes the counts, so they are those of what is dumped.
+            (Some(graph), Some(_)) => {
+                counted = self.counted(devices, graph, watch)?;
+                &counted
+            }
+            _ => devices,
         };
         let graph = graph.as_deref();
         let dump = Dump { format, header, devices, graph, threads: self.threads };
@@ -392,7 +738,8 @@ impl Pool {
     }
 
     const fn leaves<'a>(&'a self, watch: &'a Watch) -> LeafReader<'a> {
-        LeafReader { reader: &self.reader, data_blocks: self.space_maps.data.blocks, watch }
+        let (reader, data_blocks) = (&self.reader, self.space_maps.data.blocks);
+        LeafReader { reader, data_blocks, watch, damage: self.damage.as_ref() }
     }
 
     /// Streams the reference counts of a space map of the live pool. Put each batch through
@@ -400,8 +747,11 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// A read that fails, or the first rule that is broken.
+    /// A read that fails, or the first rule that is broken; [`Error::NoSpaceMaps`].
     pub fn reference_counts(&self, map: SpaceMap, watch: &Watch) -> Result<ReferenceCounts> {
+        if self.view == View::Salvaged {
+            return Err(Error::NoSpaceMaps);
+        }
         let root = self.space_maps.of(map);
         self.unchanged(ReferenceCounts::open(&self.reader, map, &self.live, root, watch))
     }
@@ -418,6 +768,11 @@ impl Pool {
             (answer, _) => answer,
         }
     }
+}
+
+/// Whether nobody is missing among the holders: a metadata snapshot that is held was read.
+const fn everybody_is_known<T>(held: Option<MetadataBlock>, read: Option<&T>) -> bool {
+    held.is_none() || read.is_some()
 }
 
 /// Answers from the slot, or asks and keeps the answer. Threads that ask at the same time may

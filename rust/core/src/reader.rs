@@ -38,6 +38,12 @@ impl Reader {
         &*self.source
     }
 
+    /// The same source with no more than so many blocks.
+    #[must_use]
+    pub(crate) fn limited(&self, blocks: u64) -> Self {
+        Self::new(Arc::clone(&self.source), blocks.min(self.blocks))
+    }
+
     /// How many blocks there are.
     #[must_use]
     pub const fn blocks(&self) -> u64 {
@@ -79,6 +85,20 @@ impl Reader {
         watch: &Watch,
         mut each: impl FnMut(usize, MetadataBlock, &Page) -> Result<()>,
     ) -> Result<()> {
+        self.read_each(blocks, watch, |at, block, page| each(at, block, page?))
+    }
+
+    /// The same for who goes on where a block cannot be read: `each` is told why.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`], or what `each` returns.
+    pub fn read_each(
+        &self,
+        blocks: &[MetadataBlock],
+        watch: &Watch,
+        mut each: impl FnMut(usize, MetadataBlock, Result<&Page>) -> Result<()>,
+    ) -> Result<()> {
         let mut pages = Page::many(BATCH.min(span(blocks)));
         let mut at = 0_usize;
         let mut rest = blocks;
@@ -87,20 +107,19 @@ impl Reader {
             let (batch, behind) = rest.split_at(joined);
             let length = batch.last().map_or(1, |last| distance(*first, *last).saturating_add(1));
             let room = pages.get_mut(..length).unwrap_or_default();
-            if let Err(cause) = self.source.read_at(first.offset(), room.as_mut_bytes()) {
-                if length == 1 {
-                    return Err(read_error(*first, cause));
-                }
-                // One bad block fails the whole request, and it may be one that nobody asked
-                // for: read the wanted ones alone, so that an error is theirs and names them.
-                for block in batch {
-                    if let Some(page) = room.get_mut(distance(*first, *block)) {
-                        self.read(*block, page)?;
-                    }
-                }
-            }
+            let mut read = self.source.read_at(first.offset(), room.as_mut_bytes());
             for block in batch {
-                if let Some(page) = room.get(distance(*first, *block)) {
+                if let Some(page) = room.get_mut(distance(*first, *block)) {
+                    let page = match std::mem::replace(&mut read, Ok(())) {
+                        Ok(()) => Ok(&*page),
+                        Err(cause) if length == 1 => Err(read_error(*block, cause)),
+                        // One bad block fails the whole request, and it may be one that nobody
+                        // asked for: read the wanted ones alone, so that an error is theirs.
+                        Err(cause) => {
+                            read = Err(cause);
+                            self.read(*block, page).map(|()| &*page)
+                        }
+                    };
                     each(at, *block, page)?;
                 }
                 at = at.saturating_add(1);

@@ -3,9 +3,9 @@
 use rayon::ThreadPool;
 
 use crate::error::Result;
-use crate::graph::{Graph, LeafReader, threads};
+use crate::graph::{Fold, Graph, LeafReader, threads};
 use crate::reached::Reached;
-use crate::units::{DataBlock, DeviceId, index_u32, widen};
+use crate::units::{DataBlock, DeviceId, Time, index_u32, widen};
 
 /// What all mappings add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,61 @@ pub(crate) fn recount(
         reached_blocks: reached.count(&sorted),
         nodes: widen(graph.nodes().len().saturating_add(leaf_count)),
     })
+}
+
+/// The mappings of each device, and the latest of their times.
+///
+/// # Errors
+///
+/// As [`recount`].
+pub(crate) fn counts_and_times(
+    leaves: &LeafReader<'_>,
+    graph: &Graph,
+    thread_count: usize,
+) -> Result<Vec<(DeviceId, u64, Time)>> {
+    let leaf_count = graph.leaves().len();
+    let threads = threads(thread_count, leaf_count)?;
+    leaves.watch.begin("reading mappings", widen(leaf_count));
+    let positions: Vec<u32> = (0..).take(leaf_count).collect();
+    let found = leaves.gather(
+        graph,
+        &positions,
+        threads.as_ref(),
+        |share| Vec::with_capacity(share.len()),
+        |share, _, leaf| {
+            let latest = leaf.mappings().map(|(_, _, time)| time).max().unwrap_or_default();
+            share.push((widen(leaf.len()), latest));
+            Ok(())
+        },
+    )?;
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    let sums = graph.fold_up(&CountsAndTimes(&found), threads.as_ref(), leaves.watch)?;
+    Ok(sums.into_iter().map(|(id, sum)| (id, sum.0, sum.1)).collect())
+}
+
+/// By leaf: number of mappings, latest time.
+struct CountsAndTimes<'a>(&'a [(u64, Time)]);
+
+impl Fold for CountsAndTimes<'_> {
+    type Sum = (u64, Time);
+    type Basket = (u64, Time);
+
+    fn basket(&self) -> Self::Basket {
+        Self::Basket::default()
+    }
+
+    fn add_leaf(&self, basket: &mut Self::Basket, leaf: u32) {
+        let below = self.0.get(index_u32(leaf)).copied().unwrap_or_default();
+        self.add(basket, &below);
+    }
+
+    fn add(&self, basket: &mut Self::Basket, below: &Self::Sum) {
+        *basket = (basket.0.saturating_add(below.0), basket.1.max(below.1));
+    }
+
+    fn take(&self, basket: &mut Self::Basket) -> Self::Sum {
+        std::mem::take(basket)
+    }
 }
 
 /// Data blocks that are mapped more than once.

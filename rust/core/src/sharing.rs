@@ -11,14 +11,14 @@
 //! Answers need no source any more. Devices are known by their position among the ids here.
 
 mod classes;
-mod fold;
+pub(crate) mod fold;
 mod groups;
 mod matrix;
 mod picture;
 mod plan;
 mod reclaim;
 mod refine;
-mod sets;
+pub(crate) mod sets;
 mod space;
 mod sums;
 #[cfg(test)]
@@ -62,6 +62,7 @@ pub struct Sharing {
     /// Not known through a metadata snapshot.
     differences: Option<Differences>,
     totals: Totals,
+    is_whole: bool,
 }
 
 /// Whose mappings are gone through.
@@ -114,6 +115,7 @@ impl Sharing {
             data_blocks,
             differences,
             totals,
+            is_whole: true,
         })
     }
 
@@ -135,6 +137,17 @@ impl Sharing {
         self.totals.used_blocks = Some(used_blocks);
         self.differences = Some(differences);
         Ok(())
+    }
+
+    /// Whether all mappings could be read. If not, the others may hold blocks as well: what is
+    /// exclusive, comes free or is leaked is at most what is told here.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    pub(crate) const fn set_whole(&mut self, is_whole: bool) {
+        self.is_whole = is_whole;
     }
 
     /// Whether a held metadata snapshot is a holder beside the devices.

@@ -31,6 +31,8 @@ pub enum View {
     Live,
     /// The copy that the metadata snapshot holds.
     MetadataSnapshot,
+    /// None: a state that was salvaged, see [`salvage`](crate::salvage).
+    Salvaged,
 }
 
 /// The two space maps of a pool.
@@ -161,14 +163,92 @@ impl Superblock {
         let place = Place { block, structure: Structure::MetadataSnapshot };
         let fields = Fields { disk: disk(page, place)?, place, blocks };
         fields.check_identity(page)?;
-        let sectors = fields.disk.data_block_size.get();
-        if sectors != live.data_block_sectors {
-            let offset = offset_of!(SuperblockDisk, data_block_size);
-            let expected = format!("{}, as in the live superblock", live.data_block_sectors);
-            return Err(place.corrupt("data_block_size", offset, expected, sectors));
-        }
+        fields.check_same_blocks(live.data_block_sectors)?;
         fields.superblock()
     }
+}
+
+/// A superblock as far as it can be believed, for who goes on after what is broken.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// Every rule that it breaks.
+    pub(crate) broken: Vec<Error>,
+    pub(crate) time: Time,
+    pub(crate) transaction_id: u64,
+    pub(crate) data_block_sectors: u32,
+    pub(crate) flags: u32,
+    /// Compatible when reading.
+    pub(crate) compat_ro_flags: u32,
+    pub(crate) held: Option<MetadataBlock>,
+    /// Whether it can be told where a metadata snapshot is held, or that none is.
+    pub(crate) is_held_known: bool,
+    pub(crate) mapping_root: Option<MetadataBlock>,
+    pub(crate) details_root: Option<MetadataBlock>,
+    /// None where a pointer is broken, and of a copy.
+    pub(crate) data: Option<SpaceMapRoot>,
+    pub(crate) metadata: Option<SpaceMapRoot>,
+    /// Blocks of the metadata, as far as the space map and the format's limit tell.
+    pub(crate) blocks: u64,
+    /// Blocks of the data device, likewise.
+    pub(crate) data_blocks: u64,
+    /// Free blocks of the metadata by two numbers, which mean nothing in a copy.
+    pub(crate) metadata_free_blocks: u64,
+}
+
+impl Draft {
+    /// Reads the live superblock of a source of `source_bytes`, all of its rules.
+    pub(crate) fn live(page: &Page, source_bytes: u64) -> Result<Self> {
+        let place = Place { block: MetadataBlock::new(0), structure: Structure::Superblock };
+        let disk = disk(page, place)?;
+        let source_blocks = source_bytes / BLOCK_BYTES;
+        let mut broken = Vec::new();
+        let mut note = |rule: Result<()>| broken.extend(rule.err());
+        let fields = Fields { disk, place, blocks: source_blocks };
+        fields.identity_rules(page).into_iter().for_each(&mut note);
+        let (data, metadata) = (&disk.data_space_map_root, &disk.metadata_space_map_root);
+        note(fields.check_counts(SpaceMap::Data, data, MAX_DATA_BLOCKS));
+        note(fields.check_counts(SpaceMap::Metadata, metadata, MAX_METADATA_BLOCKS));
+        note(fields.check_truncation());
+        let blocks = metadata.nr_blocks.get().min(MAX_METADATA_BLOCKS);
+        let data_blocks = data.nr_blocks.get().min(MAX_DATA_BLOCKS);
+        let fields = Fields { blocks, ..fields };
+        let root = |map, root| fields.space_map_root(map, root);
+        let (data, metadata) = (root(SpaceMap::Data, data), root(SpaceMap::Metadata, metadata));
+        let mut draft = Self { data_blocks, ..fields.draft() };
+        draft.broken.extend(broken);
+        draft.data = draft.or_broken(data);
+        draft.metadata = draft.or_broken(metadata);
+        Ok(draft)
+    }
+
+    /// Reads the copy that the metadata snapshot holds at `block`, all of its rules.
+    pub(crate) fn copy(page: &Page, block: MetadataBlock, live: &Self) -> Result<Self> {
+        let place = Place { block, structure: Structure::MetadataSnapshot };
+        let fields = Fields { disk: disk(page, place)?, place, blocks: live.blocks };
+        let mut draft = fields.draft();
+        draft.broken.extend(fields.check_same_blocks(live.data_block_sectors).err());
+        draft.broken.extend(fields.identity_rules(page).into_iter().filter_map(Result::err));
+        Ok(draft)
+    }
+
+    fn or_broken<T>(&mut self, found: Result<T>) -> Option<T> {
+        found.map_err(|error| self.broken.push(error)).ok()
+    }
+}
+
+/// What can be told of a superblock, or of a copy, where nothing else may be left: its own fields,
+/// checked; of the live one the blocks of the data device, if they can be.
+pub(crate) fn parse_alone(
+    page: &Page,
+    block: MetadataBlock,
+    blocks: u64,
+) -> Result<(Superblock, Option<u64>)> {
+    let place = Place { block, structure: Structure::Superblock };
+    let fields = Fields { disk: disk(page, place)?, place, blocks };
+    fields.check_identity(page)?;
+    let data_blocks = fields.disk.data_space_map_root.nr_blocks.get();
+    let data_blocks = (1..=MAX_DATA_BLOCKS).contains(&data_blocks).then_some(data_blocks);
+    Ok((fields.superblock()?, data_blocks))
 }
 
 /// The block that a live superblock names as its metadata snapshot (0: none), or nothing where
@@ -210,15 +290,7 @@ impl Fields<'_> {
         self.check_counts(SpaceMap::Data, data, MAX_DATA_BLOCKS)?;
         self.check_counts(SpaceMap::Metadata, metadata, MAX_METADATA_BLOCKS)?;
         let blocks = metadata.nr_blocks.get();
-        if blocks > self.blocks {
-            return Err(self.place.corrupt_with_hint(
-                "metadata space map's nr_blocks",
-                offset_of!(SuperblockDisk, metadata_space_map_root),
-                format!("at most {}, the blocks of the source", self.blocks),
-                blocks,
-                Some("the source is truncated: copy the whole metadata device"),
-            ));
-        }
+        self.check_truncation()?;
         let fields = Self { blocks, ..self };
         let data = fields.space_map_root(SpaceMap::Data, data)?;
         let metadata = fields.space_map_root(SpaceMap::Metadata, metadata)?;
@@ -226,47 +298,132 @@ impl Fields<'_> {
     }
 
     fn check_identity(&self, page: &Page) -> Result<()> {
+        self.identity_rules(page).into_iter().collect()
+    }
+
+    /// What must hold of live superblock and copy alike, the first that is broken being told
+    /// where only one can.
+    fn identity_rules(&self, page: &Page) -> [Result<()>; 7] {
         let (disk, place) = (self.disk, self.place);
-        check_checksum(page, BlockKind::Superblock, place)?;
-        if disk.magic.get() != raw::THIN_SUPERBLOCK_MAGIC {
-            let offset = offset_of!(SuperblockDisk, magic);
-            let expected = raw::THIN_SUPERBLOCK_MAGIC;
-            return Err(place.corrupt("magic", offset, expected, disk.magic.get()));
-        }
-        check_number(page, place)?;
-        let unsupported = |field, expected: &str, found: u32| Error::Unsupported {
-            field,
-            expected: expected.to_owned(),
-            found: found.to_string(),
+        let unsupported = |field, expected: &str, found: u32| {
+            let (expected, found) = (expected.to_owned(), found.to_string());
+            Err(Error::Unsupported { field, expected, found })
         };
-        if !(1..=2).contains(&disk.version.get()) {
-            return Err(unsupported("version", "1 or 2", disk.version.get()));
-        }
-        if disk.incompat_flags.get() != 0 {
-            return Err(unsupported("incompat_flags", "0", disk.incompat_flags.get()));
-        }
+        let magic = match disk.magic.get() {
+            raw::THIN_SUPERBLOCK_MAGIC => Ok(()),
+            found => {
+                let offset = offset_of!(SuperblockDisk, magic);
+                Err(place.corrupt("magic", offset, raw::THIN_SUPERBLOCK_MAGIC, found))
+            }
+        };
+        let version = match disk.version.get() {
+            1..=2 => Ok(()),
+            found => unsupported("version", "1 or 2", found),
+        };
+        let features = match disk.incompat_flags.get() {
+            0 => Ok(()),
+            found => unsupported("incompat_flags", "0", found),
+        };
         let sectors = disk.data_block_size.get();
-        if !(MIN_DATA_BLOCK_SECTORS..=MAX_DATA_BLOCK_SECTORS).contains(&sectors)
-            || !sectors.is_multiple_of(MIN_DATA_BLOCK_SECTORS)
-        {
+        let is_sound = (MIN_DATA_BLOCK_SECTORS..=MAX_DATA_BLOCK_SECTORS).contains(&sectors)
+            && sectors.is_multiple_of(MIN_DATA_BLOCK_SECTORS);
+        let data_block_size = if is_sound {
+            Ok(())
+        } else {
             let offset = offset_of!(SuperblockDisk, data_block_size);
             let expected = "a multiple of 128 up to 2097152 sectors";
-            return Err(place.corrupt("data_block_size", offset, expected, sectors));
+            Err(place.corrupt("data_block_size", offset, expected, sectors))
+        };
+        let metadata_block_size = match disk.metadata_block_size.get() {
+            METADATA_BLOCK_SECTORS => Ok(()),
+            found => {
+                let offset = offset_of!(SuperblockDisk, metadata_block_size);
+                Err(place.corrupt("metadata_block_size", offset, "8 sectors", found))
+            }
+        };
+        let checksum = check_checksum(page, BlockKind::Superblock, place);
+        let number = check_number(page, place);
+        [checksum, magic, number, version, features, data_block_size, metadata_block_size]
+    }
+
+    /// `blocks` is the source's size here.
+    fn check_truncation(&self) -> Result<()> {
+        let blocks = self.disk.metadata_space_map_root.nr_blocks.get();
+        if blocks <= self.blocks {
+            return Ok(());
         }
-        if disk.metadata_block_size.get() != METADATA_BLOCK_SECTORS {
-            let offset = offset_of!(SuperblockDisk, metadata_block_size);
-            let found = disk.metadata_block_size.get();
-            return Err(place.corrupt("metadata_block_size", offset, "8 sectors", found));
+        Err(self.place.corrupt_with_hint(
+            "metadata space map's nr_blocks",
+            offset_of!(SuperblockDisk, metadata_space_map_root),
+            format!("at most {}, the blocks of the source", self.blocks),
+            blocks,
+            Some("the source is truncated: copy the whole metadata device"),
+        ))
+    }
+
+    /// A copy has the data blocks of the live superblock, of so many sectors.
+    fn check_same_blocks(&self, live: u32) -> Result<()> {
+        let sectors = self.disk.data_block_size.get();
+        if sectors == live {
+            return Ok(());
         }
-        Ok(())
+        let offset = offset_of!(SuperblockDisk, data_block_size);
+        let expected = format!("{live}, as in the live superblock");
+        Err(self.place.corrupt("data_block_size", offset, expected, sectors))
+    }
+
+    /// Where the trees begin, whatever else is broken; without the space maps.
+    fn draft(&self) -> Draft {
+        let disk = self.disk;
+        let metadata = &disk.metadata_space_map_root;
+        let mut draft = Draft {
+            broken: Vec::new(),
+            time: Time::new(disk.time.get()),
+            transaction_id: disk.trans_id.get(),
+            data_block_sectors: disk.data_block_size.get(),
+            flags: disk.flags.get(),
+            compat_ro_flags: disk.compat_ro_flags.get(),
+            held: None,
+            is_held_known: true,
+            mapping_root: None,
+            details_root: None,
+            data: None,
+            metadata: None,
+            blocks: self.blocks,
+            data_blocks: MAX_DATA_BLOCKS,
+            metadata_free_blocks: metadata
+                .nr_blocks
+                .get()
+                .saturating_sub(metadata.nr_allocated.get()),
+        };
+        let held = draft.or_broken(self.held_root());
+        (draft.held, draft.is_held_known) = (held.flatten(), held.is_some());
+        draft.mapping_root = draft.or_broken(self.mapping_root());
+        draft.details_root = draft.or_broken(self.details_root());
+        draft
+    }
+
+    fn held_root(&self) -> Result<Option<MetadataBlock>> {
+        match self.disk.held_root.get() {
+            0 => Ok(None),
+            held => {
+                self.pointer("held_root", offset_of!(SuperblockDisk, held_root), held).map(Some)
+            }
+        }
+    }
+
+    fn mapping_root(&self) -> Result<MetadataBlock> {
+        let offset = offset_of!(SuperblockDisk, data_mapping_root);
+        self.pointer("data_mapping_root", offset, self.disk.data_mapping_root.get())
+    }
+
+    fn details_root(&self) -> Result<MetadataBlock> {
+        let offset = offset_of!(SuperblockDisk, device_details_root);
+        self.pointer("device_details_root", offset, self.disk.device_details_root.get())
     }
 
     fn superblock(&self) -> Result<Superblock> {
         let disk = self.disk;
-        let metadata_snapshot = match disk.held_root.get() {
-            0 => None,
-            held => Some(self.pointer("held_root", offset_of!(SuperblockDisk, held_root), held)?),
-        };
         Ok(Superblock {
             block: self.place.block,
             flags: disk.flags.get(),
@@ -274,17 +431,9 @@ impl Fields<'_> {
             version: disk.version.get(),
             time: Time::new(disk.time.get()),
             transaction_id: disk.trans_id.get(),
-            metadata_snapshot,
-            mapping_root: self.pointer(
-                "data_mapping_root",
-                offset_of!(SuperblockDisk, data_mapping_root),
-                disk.data_mapping_root.get(),
-            )?,
-            details_root: self.pointer(
-                "device_details_root",
-                offset_of!(SuperblockDisk, device_details_root),
-                disk.device_details_root.get(),
-            )?,
+            metadata_snapshot: self.held_root()?,
+            mapping_root: self.mapping_root()?,
+            details_root: self.details_root()?,
             data_block_sectors: disk.data_block_size.get(),
             formatted_metadata_blocks: disk.metadata_nr_blocks.get(),
             features: [

@@ -61,7 +61,7 @@ pub fn scan(path: &Path, work: Work, threads: usize) -> Result<usize> {
 
 fn live_blocks(source: &Arc<dyn BlockSource>) -> thinscope_core::Result<Vec<MetadataBlock>> {
     let watch = Watch::new();
-    let pool = Pool::from_source(Arc::clone(source), View::Live, 1, &watch)?;
+    let pool = Pool::from_source(Arc::clone(source), View::Live, 1, false, &watch)?;
     let mut counts = pool.reference_counts(SpaceMap::Metadata, &watch)?;
     let mut blocks = Vec::new();
     while let Some(runs) = counts.next_batch(&watch)? {

@@ -35,6 +35,18 @@ impl KeyRange {
     /// What a root admits.
     pub const ALL: Self = Self { first: 0, last: u64::MAX };
 
+    /// Whether a key is admitted.
+    #[must_use]
+    pub const fn contains(self, key: u64) -> bool {
+        self.first <= key && key <= self.last
+    }
+
+    /// Whether all of another range lies in it.
+    #[must_use]
+    pub const fn holds(self, other: Self) -> bool {
+        self.first <= other.first && other.last <= self.last
+    }
+
     /// The keys that both ranges admit; may be none.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
@@ -109,6 +121,12 @@ impl<'a> Node<'a> {
         let node = Self { place, is_leaf, keys, values, values_offset };
         node.check_order()?;
         Ok(node)
+    }
+
+    /// A leaf without entries.
+    pub(crate) const fn empty_leaf(block: MetadataBlock, tree: Tree) -> Self {
+        let place = Place { block, structure: Structure::Node(tree) };
+        Self { place, is_leaf: true, keys: &[], values: &[], values_offset: 0 }
     }
 
     fn check_order(&self) -> Result<()> {

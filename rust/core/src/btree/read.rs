@@ -1,6 +1,7 @@
 //! Reading trees that are small beside the mappings: details, top level, index, overflow.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use zerocopy::{FromBytes, Immutable};
 
@@ -24,6 +25,61 @@ pub struct TreeWalk {
     /// one last.
     stack: Vec<(MetadataBlock, KeyRange, usize)>,
     page: Box<Page>,
+    /// What is broken, for who goes on around it; or none: the first of it is the error.
+    losses: Option<Vec<Loss>>,
+    /// Blocks that were left out, for where edges lead to them again: why, and if only what the
+    /// edge admits was wrong, the keys of the node.
+    refused: HashMap<MetadataBlock, (Option<KeyRange>, Arc<Error>)>,
+}
+
+/// A part of a small tree that is left out, since it is broken.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// The block that is broken, or names one that is.
+    pub block: MetadataBlock,
+    /// The keys that were to be found there.
+    pub range: KeyRange,
+    /// What is wrong.
+    pub error: Arc<Error>,
+}
+
+impl Loss {
+    /// What a broken block was to hold.
+    pub(crate) fn of_block(block: MetadataBlock, range: KeyRange, error: Error) -> Self {
+        Self { block, range, error: Arc::new(error) }
+    }
+
+    /// Takes a loss in that goes on behind this one and has the same reason. Returns whether it
+    /// did.
+    fn extend(&mut self, next: &Self) -> bool {
+        let joins = self.block == next.block
+            && Arc::ptr_eq(&self.error, &next.error)
+            && self.range.last.checked_add(1) == Some(next.range.first);
+        if joins {
+            self.range.last = next.range.last;
+        }
+        joins
+    }
+
+    /// What was to hold a key, among losses by ascending key. They never overlap: each edge and
+    /// each entry has keys of its own.
+    pub(crate) fn find(losses: &[Self], key: u64) -> Option<&Self> {
+        let behind = losses.partition_point(|loss| loss.range.first <= key);
+        let loss = losses.get(behind.checked_sub(1)?)?;
+        loss.range.contains(key).then_some(loss)
+    }
+
+    /// One entry of a leaf, with the reason of the first that is broken there.
+    pub(crate) fn of_entry(
+        leaf: &Node<'_>,
+        key: u64,
+        error: Error,
+        reason: &mut Option<Arc<Error>>,
+    ) -> Self {
+        let range = KeyRange { first: key, last: key };
+        let error = Arc::clone(reason.get_or_insert_with(|| Arc::new(error)));
+        Self { block: leaf.place().block, range, error }
+    }
 }
 
 impl TreeWalk {
@@ -31,7 +87,27 @@ impl TreeWalk {
     #[must_use]
     pub fn new(tree: Tree, root: MetadataBlock) -> Self {
         let stack = vec![(root, KeyRange::ALL, 0)];
-        Self { tree, seen: HashSet::new(), leaf_depth: None, stack, page: Page::zeroed() }
+        Self {
+            tree,
+            seen: HashSet::new(),
+            leaf_depth: None,
+            stack,
+            page: Page::zeroed(),
+            losses: None,
+            refused: HashMap::new(),
+        }
+    }
+
+    /// Starts at a root, to go on around what is broken.
+    #[must_use]
+    pub fn around(tree: Tree, root: MetadataBlock) -> Self {
+        Self { losses: Some(Vec::new()), ..Self::new(tree, root) }
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        self.losses.as_deref().unwrap_or_default()
     }
 
     /// Reads on to the next leaf, and hands it to `take`. None at the end.
@@ -47,31 +123,76 @@ impl TreeWalk {
     ) -> Result<Option<T>> {
         while let Some((block, admitted, depth)) = self.stack.pop() {
             watch.advance(1)?;
-            reader.read(block, &mut self.page)?;
-            let node = Node::parse(&self.page, block, self.tree)?;
-            node.check_range(admitted)?;
-            if !self.seen.insert(block) {
-                return Err(node.place().corrupt("references", 0, "one in this tree", "several"));
+            let Self { tree, seen, leaf_depth, stack, page, losses, refused } = self;
+            if let (Some(losses), Some((keys, error))) = (&mut *losses, refused.get(&block))
+                && keys.is_none_or(|keys| !admitted.holds(keys))
+            {
+                lose(losses, Loss { block, range: admitted, error: Arc::clone(error) });
+                continue;
             }
-            if node.is_leaf() {
-                let expected = *self.leaf_depth.get_or_insert(depth);
+            let mut keys = None;
+            let node = reader.read(block, page).and_then(|()| Node::parse(page, block, *tree));
+            let checked = node.and_then(|node| {
+                keys = node.key_range().filter(|_| !seen.contains(&block));
+                node.check_range(admitted)?;
+                if !seen.insert(block) {
+                    let error =
+                        node.place().corrupt("references", 0, "one in this tree", "several");
+                    return Err(error);
+                }
+                if !node.is_leaf() {
+                    return check_depth(&node, depth).map(|()| node);
+                }
+                let expected = *leaf_depth.get_or_insert(depth);
                 if depth != expected {
                     return Err(node.place().corrupt("depth", FLAGS_OFFSET, expected, depth));
                 }
+                Ok(node)
+            });
+            let node = match (checked, &mut *losses) {
+                (Ok(node), _) => node,
+                (Err(error), Some(losses)) if error.is_damage() => {
+                    let keys = keys.filter(|keys| !admitted.holds(*keys));
+                    let error = Arc::new(error);
+                    refused.insert(block, (keys, Arc::clone(&error)));
+                    lose(losses, Loss { block, range: admitted, error });
+                    continue;
+                }
+                (Err(error), _) => return Err(error),
+            };
+            if node.is_leaf() {
                 return take(&node).map(Some);
             }
-            check_depth(&node, depth)?;
-            let first_child = self.stack.len();
-            for child in node.children(reader, admitted) {
-                let (range, child) = child?;
-                self.stack.push((child, range, depth.saturating_add(1)));
+            let first_child = stack.len();
+            let keys = node.keys().iter().map(|key| key.get());
+            let mut ends = keys.clone().skip(1).map(|key| key.saturating_sub(1));
+            // The first bad pointer of a node stands for all: a hostile one can have 252.
+            let mut reason = None;
+            for (first, child) in keys.zip(node.children(reader, admitted)) {
+                let last = ends.next().unwrap_or(admitted.last);
+                match (child, &mut *losses) {
+                    (Ok((range, child)), _) => stack.push((child, range, depth.saturating_add(1))),
+                    (Err(error), Some(losses)) => {
+                        let range = KeyRange { first, last };
+                        let error = Arc::clone(reason.get_or_insert_with(|| Arc::new(error)));
+                        lose(losses, Loss { block, range, error });
+                    }
+                    (Err(error), None) => return Err(error),
+                }
             }
             // The first child is to be popped first.
-            if let Some(children) = self.stack.get_mut(first_child..) {
+            if let Some(children) = stack.get_mut(first_child..) {
                 children.reverse();
             }
         }
         Ok(None)
+    }
+}
+
+/// Adds a loss, to the one before where it goes on: a hostile tree has many edges to one block.
+fn lose(losses: &mut Vec<Loss>, loss: Loss) {
+    if !losses.last_mut().is_some_and(|last| last.extend(&loss)) {
+        losses.push(loss);
     }
 }
 
@@ -90,6 +211,25 @@ pub fn read_tree(
     let mut walk = TreeWalk::new(tree, root);
     while walk.next_leaf(reader, watch, &mut each)?.is_some() {}
     Ok(())
+}
+
+/// The same around what is broken, which is returned by ascending key.
+///
+/// # Errors
+///
+/// What is no damage, or what `each` returns.
+pub fn read_tree_around(
+    reader: &Reader,
+    tree: Tree,
+    root: MetadataBlock,
+    watch: &Watch,
+    mut each: impl FnMut(&Node<'_>) -> Result<()>,
+) -> Result<Vec<Loss>> {
+    let mut walk = TreeWalk::around(tree, root);
+    while walk.next_leaf(reader, watch, &mut each)?.is_some() {}
+    let mut losses = walk.losses.unwrap_or_default();
+    losses.sort_by_key(|loss| loss.range.first);
+    Ok(losses)
 }
 
 /// The value of one key, reading only the nodes on the way to it.

@@ -6,9 +6,9 @@
 //! 3. *Arrange*: sort by height and block, turn block numbers into positions.
 //! 4. *Bound*: hand the key ranges down all edges and check every internal node against them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Graph, InternalNode, NodeRef};
+use super::{CUT, Graph, InternalNode, NodeRef};
 use crate::block_set::{BlockSet, Ranks};
 use crate::btree::{FLAGS_OFFSET, KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
 use crate::error::{Error, Place, Result, Structure};
@@ -29,15 +29,7 @@ impl Graph {
         watch: &Watch,
     ) -> Result<Self> {
         watch.begin("reading internal nodes", 0);
-        let mut builder = Builder {
-            reader,
-            watch,
-            known: HashMap::new(),
-            leaves: BlockSet::new(reader.blocks()),
-            nodes: Vec::new(),
-            keys: Vec::new(),
-            children: Vec::new(),
-        };
+        let mut builder = Builder::new(reader, watch);
         let blocks: Vec<_> = roots.iter().map(|(_, root)| *root).collect();
         builder.probe(blocks)?;
         builder.descend()?;
@@ -46,20 +38,32 @@ impl Graph {
     }
 }
 
-struct Builder<'a> {
-    reader: &'a Reader,
-    watch: &'a Watch,
+pub(super) struct Builder<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) watch: &'a Watch,
     /// Positions in `nodes` of the internal nodes that were read.
-    known: HashMap<MetadataBlock, u32>,
-    leaves: BlockSet,
+    pub(super) known: HashMap<MetadataBlock, u32>,
+    pub(super) leaves: BlockSet,
     /// In the order of reading; height 0 until it is known.
-    nodes: Vec<InternalNode>,
-    keys: Vec<u64>,
-    /// Block numbers.
-    children: Vec<u32>,
+    pub(super) nodes: Vec<InternalNode>,
+    pub(super) keys: Vec<u64>,
+    /// Block numbers, or [`CUT`].
+    pub(super) children: Vec<u32>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    pub(super) fn new(reader: &'a Reader, watch: &'a Watch) -> Self {
+        Self {
+            reader,
+            watch,
+            known: HashMap::new(),
+            leaves: BlockSet::new(reader.blocks()),
+            nodes: Vec::new(),
+            keys: Vec::new(),
+            children: Vec::new(),
+        }
+    }
+
     fn probe(&mut self, mut frontier: Vec<MetadataBlock>) -> Result<()> {
         let mut rounds = 0;
         while !frontier.is_empty() {
@@ -192,19 +196,21 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn arrange(self, roots: &[(DeviceId, MetadataBlock)]) -> Graph {
+    pub(super) fn arrange(self, roots: &[(DeviceId, MetadataBlock)]) -> Graph {
         let Self { known, leaves, mut nodes, keys, mut children, .. } = self;
         nodes.sort_unstable_by_key(|node| (u8::MAX.saturating_sub(node.height), node.block));
         let positions = Positions { internal: known, ranks: leaves.ranks() }.renumbered(&nodes);
         for node in &nodes {
-            for child in children.get_mut(node.entries()).unwrap_or_default() {
+            let children = children.get_mut(node.entries()).unwrap_or_default();
+            for child in children.iter_mut().filter(|child| **child != CUT) {
                 *child = positions.of(MetadataBlock::new(*child)).position();
             }
         }
         let roots = roots.iter().map(|(id, root)| (*id, positions.of(*root))).collect();
         let blocks: Vec<_> = leaves.iter().collect();
         let admitted = vec![KeyRange::ALL; blocks.len()];
-        Graph { nodes, keys, children, leaves: blocks, admitted, roots }
+        let cuts = BTreeMap::new();
+        Graph { nodes, keys, children, leaves: blocks, admitted, roots, cuts }
     }
 }
 
@@ -240,7 +246,7 @@ impl NodeRef {
 
 impl Graph {
     /// Hands the key ranges down all edges, and checks the internal nodes' keys against them.
-    fn bound(mut self) -> Result<Self> {
+    pub(super) fn bound(mut self) -> Result<Self> {
         let mut internal = vec![KeyRange::ALL; self.nodes.len()];
         let mut leaves = std::mem::take(&mut self.admitted);
         for (at, node) in self.nodes.iter().enumerate() {
@@ -263,15 +269,15 @@ impl Graph {
     }
 }
 
-fn mapping_node(block: MetadataBlock) -> Place {
+pub(super) fn mapping_node(block: MetadataBlock) -> Place {
     Place { block, structure: Structure::Node(Tree::Mapping) }
 }
 
-fn two_heights(block: MetadataBlock, expected: u8, found: u8) -> Error {
+pub(super) fn two_heights(block: MetadataBlock, expected: u8, found: u8) -> Error {
     mapping_node(block).corrupt("height above the leaves", FLAGS_OFFSET, expected, found)
 }
 
-fn too_deep(block: MetadataBlock) -> Error {
+pub(super) fn too_deep(block: MetadataBlock) -> Error {
     let expected = format!("at most {MAX_DEPTH} levels");
     mapping_node(block).corrupt("height above the leaves", FLAGS_OFFSET, expected, "more")
 }

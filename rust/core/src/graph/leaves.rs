@@ -1,11 +1,14 @@
 //! Reading distinct leaves: in disk order, in large joined reads, on a few threads.
 
+use std::sync::Arc;
+
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use zerocopy::little_endian::U64;
 
 use super::Graph;
 use crate::btree::{FLAGS_OFFSET, KeyRange, Node, Tree};
+use crate::damage::Damage;
 use crate::error::{Error, Result};
 use crate::raw::Page;
 use crate::reader::Reader;
@@ -43,6 +46,11 @@ impl<'a> MappingLeaf<'a> {
             check_data_block(&node, at, value.get(), data_blocks)?;
         }
         Ok(Self(node))
+    }
+
+    /// A leaf without mappings, in place of one that is broken.
+    pub(crate) fn lost(block: MetadataBlock) -> Self {
+        Self(Node::empty_leaf(block, Tree::Mapping))
     }
 
     /// Number of mappings.
@@ -96,6 +104,9 @@ pub struct LeafReader<'a> {
     pub data_blocks: u64,
     /// Told of each leaf read.
     pub watch: &'a Watch,
+    /// Where broken leaves are noted, which then are as if they had no mappings; or none: the
+    /// first one is the error.
+    pub damage: Option<&'a Arc<Damage>>,
 }
 
 impl LeafReader<'_> {
@@ -139,13 +150,21 @@ impl LeafReader<'_> {
     ) -> Result<()> {
         let block = |at: &u32| graph.leaves.get(index_u32(*at)).copied();
         let blocks: Vec<_> = positions.iter().filter_map(block).collect();
-        self.reader.read_sorted(&blocks, self.watch, |at, block, page| {
+        self.reader.read_each(&blocks, self.watch, |at, block, page| {
             let Some(position) = positions.get(at) else {
                 return Ok(());
             };
             let admitted = graph.admitted.get(index_u32(*position)).copied();
             let admitted = admitted.unwrap_or(KeyRange::ALL);
-            each(*position, MappingLeaf::parse(page, block, admitted, self.data_blocks)?)
+            let parse = |page| MappingLeaf::parse(page, block, admitted, self.data_blocks);
+            match (page.and_then(parse), self.damage) {
+                (Ok(leaf), _) => each(*position, leaf),
+                (Err(error), Some(damage)) => {
+                    damage.forgive(block, error)?;
+                    each(*position, MappingLeaf::lost(block))
+                }
+                (Err(error), None) => Err(error),
+            }
         })
     }
 }

@@ -16,11 +16,11 @@ const SLICE: usize = 256;
 
 /// The set of holders of each distinct node.
 #[derive(Debug)]
-pub(super) struct Holders {
+pub(crate) struct Holders {
     /// Of the internal nodes.
-    pub(super) nodes: Vec<u32>,
+    pub(crate) nodes: Vec<u32>,
     /// Of the leaves.
-    pub(super) leaves: Vec<u32>,
+    pub(crate) leaves: Vec<u32>,
 }
 
 impl Holders {
@@ -34,7 +34,7 @@ impl Holders {
     /// # Errors
     ///
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(super) fn fold(
+    pub(crate) fn fold(
         graph: &Graph,
         holder: impl Fn(usize) -> u32,
         sets: &mut HolderSets,
@@ -72,7 +72,7 @@ impl Holders {
     }
 
     /// Distinct nodes, leaves as well, by the number of their set.
-    pub(super) fn node_counts(&self, sets: &HolderSets) -> Vec<u64> {
+    pub(crate) fn node_counts(&self, sets: &HolderSets) -> Vec<u64> {
         let mut counts = vec![0_u64; index_u32(sets.end())];
         for set in self.nodes.iter().chain(&self.leaves) {
             if let Some(count) = counts.get_mut(index_u32(*set)) {

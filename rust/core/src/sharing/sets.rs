@@ -13,23 +13,23 @@ use std::sync::Arc;
 use crate::units::{index_u32, low_u32, widen};
 
 /// The set that nobody is in.
-pub(super) const NOBODY: u32 = 0;
+pub(crate) const NOBODY: u32 = 0;
 
 /// Bits in a word.
 const WORD: u32 = 32;
 
 /// A set of holders for looking members up.
 #[derive(Clone, Debug)]
-pub(super) struct Mask(Vec<u32>);
+pub(crate) struct Mask(Vec<u32>);
 
 impl Mask {
     /// An empty set of holders below a bound.
-    pub(super) fn new(holders: u32) -> Self {
+    pub(crate) fn new(holders: u32) -> Self {
         Self(vec![0; words(holders)])
     }
 
     /// Puts a holder in. Returns whether it is new.
-    pub(super) fn insert(&mut self, holder: u32) -> bool {
+    pub(crate) fn insert(&mut self, holder: u32) -> bool {
         let Some(word) = self.0.get_mut(index_u32(holder / WORD)) else { return false };
         let is_new = *word & bit(holder) == 0;
         *word |= bit(holder);
@@ -37,48 +37,48 @@ impl Mask {
     }
 
     /// Whether a holder is in.
-    pub(super) fn contains(&self, holder: u32) -> bool {
+    pub(crate) fn contains(&self, holder: u32) -> bool {
         self.0.get(index_u32(holder / WORD)).is_some_and(|word| word & bit(holder) != 0)
     }
 }
 
 /// A kept set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     list: &'a [u32],
     bits: &'a [u32],
 }
 
 impl<'a> Members<'a> {
     /// A set as its words, of holders below a bound.
-    pub(super) fn of(set: &'a [u32], holders: u32) -> Self {
+    pub(crate) fn of(set: &'a [u32], holders: u32) -> Self {
         let is_bits = set.len() == words(holders);
         if is_bits { Self { list: &[], bits: set } } else { Self { list: set, bits: &[] } }
     }
 
     /// The members, ascending.
-    pub(super) fn iter(self) -> impl Iterator<Item = u32> + use<'a> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = u32> + use<'a> {
         let bits = (0..).step_by(32).zip(self.bits);
         let bits = bits.flat_map(|(first, word)| ones(first, *word));
         self.list.iter().copied().chain(bits)
     }
 
     /// The members that are in another set, ascending.
-    pub(super) fn within<'b>(self, mask: &'b Mask) -> impl Iterator<Item = u32> + use<'a, 'b> {
+    pub(crate) fn within<'b>(self, mask: &'b Mask) -> impl Iterator<Item = u32> + use<'a, 'b> {
         let bits = (0..).step_by(32).zip(self.bits.iter().zip(&mask.0));
         let bits = bits.flat_map(|(first, (word, mask))| ones(first, word & mask));
         self.list.iter().copied().filter(|holder| mask.contains(*holder)).chain(bits)
     }
 
     /// The members in spans, ascending; spans may touch.
-    pub(super) fn spans(self) -> impl Iterator<Item = Range<u32>> + use<'a> {
+    pub(crate) fn spans(self) -> impl Iterator<Item = Range<u32>> + use<'a> {
         let bits = (0..).step_by(32).zip(self.bits);
         let bits = bits.flat_map(|(first, word)| spans(first, *word));
         self.list.iter().copied().map(one).chain(bits)
     }
 
     /// The members behind a holder in spans, ascending; spans may touch.
-    pub(super) fn spans_behind(self, holder: u32) -> impl Iterator<Item = Range<u32>> + use<'a> {
+    pub(crate) fn spans_behind(self, holder: u32) -> impl Iterator<Item = Range<u32>> + use<'a> {
         let listed = self.list.partition_point(|member| *member <= holder);
         let list = self.list.get(listed..).unwrap_or_default();
         let skipped = holder / WORD;
@@ -91,7 +91,7 @@ impl<'a> Members<'a> {
     }
 
     /// The members that are not in another set in spans, ascending; spans may touch.
-    pub(super) fn spans_outside<'b>(
+    pub(crate) fn spans_outside<'b>(
         self,
         mask: &'b Mask,
     ) -> impl Iterator<Item = Range<u32>> + use<'a, 'b> {
@@ -102,30 +102,30 @@ impl<'a> Members<'a> {
     }
 
     /// Whether the set is kept as a list of its members, which are few.
-    pub(super) const fn is_list(self) -> bool {
+    pub(crate) const fn is_list(self) -> bool {
         self.bits.is_empty()
     }
 
     /// Number of members.
-    pub(super) fn count(self) -> u32 {
+    pub(crate) fn count(self) -> u32 {
         low_u32(widen(self.list.len())).saturating_add(count_ones(self.bits.iter().copied()))
     }
 
     /// Number of members that are in another set.
-    pub(super) fn count_within(self, mask: &Mask) -> u32 {
+    pub(crate) fn count_within(self, mask: &Mask) -> u32 {
         let listed = self.list.iter().filter(|holder| mask.contains(**holder)).count();
         let bits = self.bits.iter().zip(&mask.0).map(|(word, mask)| word & mask);
         low_u32(widen(listed)).saturating_add(count_ones(bits))
     }
 
     /// Whether a holder is a member.
-    pub(super) fn contains(self, holder: u32) -> bool {
+    pub(crate) fn contains(self, holder: u32) -> bool {
         let word = self.bits.get(index_u32(holder / WORD));
         word.is_some_and(|word| word & bit(holder) != 0) || self.list.binary_search(&holder).is_ok()
     }
 
     /// The order of the lists of members.
-    pub(super) fn order(self, other: Self) -> Ordering {
+    pub(crate) fn order(self, other: Self) -> Ordering {
         if self.bits.is_empty() || other.bits.is_empty() {
             return self.iter().cmp(other.iter());
         }
@@ -148,7 +148,7 @@ impl<'a> Members<'a> {
 /// Memory: about 90 bytes a set, and for its members 4 bytes each or, where that is less, one
 /// bit for every holder.
 #[derive(Debug)]
-pub(super) struct HolderSets {
+pub(crate) struct HolderSets {
     holders: u32,
     sets: Vec<Arc<[u32]>>,
     numbers: HashMap<Arc<[u32]>, u32>,
@@ -159,7 +159,7 @@ pub(super) struct HolderSets {
 
 impl HolderSets {
     /// Only the empty set, for holders below a bound.
-    pub(super) fn new(holders: u32) -> Self {
+    pub(crate) fn new(holders: u32) -> Self {
         let empty: Arc<[u32]> = Arc::default();
         Self {
             holders,
@@ -171,32 +171,32 @@ impl HolderSets {
     }
 
     /// Holders are below this.
-    pub(super) const fn holders(&self) -> u32 {
+    pub(crate) const fn holders(&self) -> u32 {
         self.holders
     }
 
     /// One more than the highest number ever given.
-    pub(super) const fn end(&self) -> u32 {
+    pub(crate) const fn end(&self) -> u32 {
         low_u32(widen(self.sets.len()))
     }
 
     /// Number of sets kept.
-    pub(super) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         self.numbers.len()
     }
 
     /// A set by its number.
-    pub(super) fn members(&self, set: u32) -> Members<'_> {
+    pub(crate) fn members(&self, set: u32) -> Members<'_> {
         Members::of(self.words(set), self.holders)
     }
 
     /// A set by its number, as its words.
-    pub(super) fn words(&self, set: u32) -> &[u32] {
+    pub(crate) fn words(&self, set: u32) -> &[u32] {
         self.sets.get(index_u32(set)).map_or(&[], |set| set)
     }
 
     /// The set of one holder.
-    pub(super) fn single(&mut self, holder: u32) -> u32 {
+    pub(crate) fn single(&mut self, holder: u32) -> u32 {
         self.scratch.clear();
         let is_list = is_list(1, self.holders);
         self.scratch.push(if is_list { holder } else { bit(holder) });
@@ -204,7 +204,7 @@ impl HolderSets {
     }
 
     /// The union of sets.
-    pub(super) fn union(&mut self, parts: &[u32]) -> u32 {
+    pub(crate) fn union(&mut self, parts: &[u32]) -> u32 {
         let full = words(self.holders);
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -256,7 +256,7 @@ impl HolderSets {
     }
 
     /// Gives back the numbers of sets that are not wanted any more.
-    pub(super) fn sweep(&mut self, is_wanted: impl Fn(u32) -> bool) {
+    pub(crate) fn sweep(&mut self, is_wanted: impl Fn(u32) -> bool) {
         for (number, set) in (0_u32..).zip(&mut self.sets) {
             if !set.is_empty() && !is_wanted(number) {
                 self.numbers.remove(set);

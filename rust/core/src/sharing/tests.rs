@@ -57,6 +57,7 @@ pub(super) fn sharing(devices: u32, has_snapshot: bool, given: &[(Vec<u32>, u64)
         class_of: refined.class_of,
         differences: Some(Differences::default()),
         totals,
+        is_whole: true,
     }
 }
 

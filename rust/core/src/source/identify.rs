@@ -1,11 +1,16 @@
 //! What a source is, by its first block, that is not thin metadata.
 
+use std::sync::Arc;
+
 use super::BlockSource;
+use super::unpack::beginning;
 use crate::checksum::BlockKind;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::raw::Page;
+use crate::superblock::claims_to_be_thin;
 use crate::units::{BLOCK_BYTES, BLOCK_SIZE, index_u64};
+use crate::watch::Watch;
 
 /// A mark at a fixed place of the first block.
 struct Mark(usize, &'static [u8], Identity);
@@ -46,6 +51,19 @@ pub fn identify(page: &Page, length: u64) -> Identity {
         _ if page.is_zero() => Identity::Zeros,
         _ => Identity::Unknown,
     }
+}
+
+/// What a source is by its first block, or by that of what it unpacks to, of which no more is
+/// unpacked; None where it claims to be thin metadata.
+///
+/// # Errors
+///
+/// [`Error::Read`]; [`Error::Unpack`] where an archive is broken within its first block;
+/// [`Error::Cancelled`].
+pub fn identity(source: Arc<dyn BlockSource>, watch: &Watch) -> Result<Option<Identity>> {
+    let length = source.len();
+    let first = beginning(source, watch)?;
+    Ok((!claims_to_be_thin(&first)).then(|| identify(&first, length)))
 }
 
 /// The first block, filled up with zeros where the source is shorter.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zerocopy::IntoBytes;
 
+use super::identify::first_block;
 use super::spool::{Spool, SpooledSource, check_size};
 use super::{BlockSource, pack};
 use crate::error::{Error, Result};
@@ -57,6 +58,40 @@ pub(crate) fn unpacked(
         Some(compression) => Ok(Some(Arc::new(unpack(Arc::clone(source), compression, watch)?))),
         None => Ok(None),
     }
+}
+
+/// A source as it is, or what it unpacks to.
+///
+/// # Errors
+///
+/// As [`Error::Unpack`] and [`Error::Read`] tell; [`Error::Cancelled`].
+pub fn opened(source: Arc<dyn BlockSource>, watch: &Watch) -> Result<Arc<dyn BlockSource>> {
+    let first = first_block(&*source)?;
+    Ok(unpacked(&source, &first, watch)?.unwrap_or(source))
+}
+
+/// The first block of a source, or of what it unpacks to, of which no more is unpacked.
+///
+/// # Errors
+///
+/// [`Error::Read`]; [`Error::Unpack`] where the archive is broken within its first block;
+/// [`Error::Cancelled`].
+pub(super) fn beginning(source: Arc<dyn BlockSource>, watch: &Watch) -> Result<Box<Page>> {
+    let mut first = first_block(&*source)?;
+    let compression = if claims_to_be_thin(&first) { None } else { compression(&first) };
+    let packed = BufReader::new(PackedReader::new(source, watch));
+    let filled = match compression {
+        // What is in a pack file is metadata.
+        None | Some(Compression::Pack) => return Ok(first),
+        Some(Compression::Gzip) => {
+            fill(&mut flate2::bufread::MultiGzDecoder::new(packed), first.bytes_mut())
+        }
+        Some(Compression::Zstd) => zstd::Decoder::with_buffer(packed)
+            .and_then(|mut decoder| fill(&mut decoder, first.bytes_mut())),
+    };
+    watch.advance(0)?;
+    filled.map_err(Error::Unpack)?;
+    Ok(first)
 }
 
 /// Unpacks a whole source.

@@ -129,7 +129,7 @@ impl Reading {
         };
         let passes: &[&str] = match self.view {
             View::Live => &["recount", "mappings", "Data counts"],
-            View::MetadataSnapshot => &["recount", "mappings"],
+            View::MetadataSnapshot | View::Salvaged => &["recount", "mappings"],
         };
         let failed = has_failed(self, passes)
             || held.is_some_and(|held| has_failed(held, &["open", "recount"]));
@@ -169,7 +169,7 @@ pub(super) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
     let mut reading = Reading::new(view);
     let watch = Watch::new();
     let source = Arc::new(MemorySource::new(bytes.to_vec()));
-    let opened = Pool::from_source(source, view, threads, &watch);
+    let opened = Pool::from_source(source, view, threads, false, &watch);
     let Some(pool) = reading.note("open", opened) else { return reading };
     reading.note("graph", pool.graph(&watch));
     reading.recount = reading.note("recount", pool.recount(true, &watch));
