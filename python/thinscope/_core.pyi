@@ -8,20 +8,32 @@ from typing import Any, Final, SupportsIndex, final
 
 __all__ = [
     "DEBUG_BUILD",
+    "CheckFinding",
+    "Checked",
+    "Content",
     "Copied",
     "CountRun",
     "CountRunIterator",
+    "DeletedDevice",
+    "Delta",
     "DeviceFragmentation",
     "DeviceRecord",
     "DeviceUsage",
+    "Extents",
     "FreeExtents",
     "Group",
     "LengthClass",
     "Mappings",
     "Matrix",
+    "Misfit",
     "NodeFill",
+    "Owner",
+    "OwnerIterator",
+    "Owners",
     "Pair",
     "PairIterator",
+    "Piece",
+    "PieceIterator",
     "Plan",
     "PlanStep",
     "Pool",
@@ -30,13 +42,19 @@ __all__ = [
     "ReferenceCounts",
     "Run",
     "RunIterator",
+    "Salvage",
+    "SalvagedState",
+    "SalvagedTree",
     "SetUsage",
     "Sharing",
     "SpaceUsage",
     "Superblock",
+    "SurveyedRun",
     "Totals",
+    "check",
     "checksums",
     "copy_packed",
+    "identity",
     "read_block",
 ]
 
@@ -44,6 +62,155 @@ DEBUG_BUILD: Final[bool]
 """
 Whether this was built without optimisation: correct, but no measure of speed.
 """
+
+@final
+class CheckFinding:
+    """
+    Something wrong with the metadata.
+    """
+    @property
+    def affected(self, /) -> list[tuple[int, bool, int, int, int | None]]:
+        """
+        What is lost of devices.
+        """
+    @property
+    def block(self, /) -> int | None:
+        """
+        The metadata block, or None.
+        """
+    @property
+    def blocks(self, /) -> list[tuple[int, int]]:
+        """
+        The first of the blocks, as runs: first block, number of blocks.
+        """
+    @property
+    def code(self, /) -> str:
+        """
+        What it is, in a word that does not change from release to release.
+        """
+    @property
+    def count(self, /) -> int:
+        """
+        How many of what the code says.
+        """
+    @property
+    def expected(self, /) -> str | None:
+        """
+        What the rule asks for, or None.
+        """
+    @property
+    def field(self, /) -> str | None:
+        """
+        The field, under its kernel name where it has one, or None.
+        """
+    @property
+    def found(self, /) -> str | None:
+        """
+        What is there, or None.
+        """
+    @property
+    def hint(self, /) -> str | None:
+        """
+        What to do next, or None.
+        """
+    @property
+    def is_damage(self, /) -> bool:
+        """
+        Whether the metadata is broken; else it is good to know.
+        """
+    @property
+    def message(self, /) -> str:
+        """
+        The same as a sentence.
+        """
+    @property
+    def more_affected(self, /) -> int:
+        """
+        Ranges of devices beyond those named.
+        """
+    @property
+    def offset(self, /) -> int | None:
+        """
+        Where in the source the field lies, in bytes, or None.
+        """
+    @property
+    def path(self, /) -> list[tuple[str, int]]:
+        """
+        From the superblock to the block: what lies there, and its number.
+        """
+    @property
+    def structure(self, /) -> str | None:
+        """
+        What the block is, or None.
+        """
+
+@final
+class Checked:
+    """
+    What a check found, and what it looked at.
+    """
+    @property
+    def devices(self, /) -> list[int]:
+        """
+        Devices looked at, by ascending id.
+        """
+    @property
+    def findings(self, /) -> list[CheckFinding]:
+        """
+        What is wrong.
+        """
+    @property
+    def has_metadata_snapshot(self, /) -> bool:
+        """
+        Whether a metadata snapshot is held.
+        """
+    @property
+    def mappings(self, /) -> int:
+        """
+        Mappings, those of a shared leaf counted once.
+        """
+    @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether reads may have returned old blocks.
+        """
+    @property
+    def metadata_free_blocks(self, /) -> int | None:
+        """
+        Free blocks of the metadata as the superblock counts them, or None.
+        """
+    @property
+    def nodes(self, /) -> int:
+        """
+        Distinct nodes of mapping trees.
+        """
+    @property
+    def transaction_id(self, /) -> int | None:
+        """
+        The pool's transaction id, or None.
+        """
+
+@final
+class Content:
+    """
+    What a device reads as. `Device.open` makes a file of it.
+    """
+    def __repr__(self, /) -> str: ...
+    @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether what is read may be older than what the kernel wrote: a device refused to be read
+        around the page cache.
+        """
+    def read(self, /, offset: SupportsIndex, length: SupportsIndex) -> bytes:
+        """
+        Reads so many bytes from an offset on, or as many as there are before the device's end.
+        """
+    @property
+    def size(self, /) -> int:
+        """
+        Length of the device in bytes.
+        """
 
 @final
 class Copied:
@@ -131,6 +298,99 @@ class CountRunIterator:
     """
     def __iter__(self, /) -> CountRunIterator: ...
     def __next__(self, /) -> CountRun: ...
+
+@final
+class DeletedDevice:
+    """
+    A device that other states have and the live one has not.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def creation_time(self, /) -> int:
+        """
+        The pool's time when it was made.
+        """
+    @property
+    def id(self, /) -> int:
+        """
+        Its id.
+        """
+    @property
+    def is_consistent(self, /) -> bool:
+        """
+        Whether the state is consistent.
+        """
+    @property
+    def is_whole(self, /) -> bool:
+        """
+        Whether they are all, and none is later than the state.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Its mappings that are left, in data blocks.
+        """
+    @property
+    def recorded_blocks(self, /) -> int:
+        """
+        Its mappings there on record, in data blocks.
+        """
+    @property
+    def root(self, /) -> int:
+        """
+        Root of its tree there.
+        """
+    @property
+    def state(self, /) -> int:
+        """
+        The number of the best state that has it.
+        """
+    @property
+    def state_root(self, /) -> int:
+        """
+        The metadata block that stands for that state.
+        """
+    @property
+    def transaction_id(self, /) -> int:
+        """
+        The pool's transaction id when it was made.
+        """
+
+@final
+class Delta:
+    """
+    What two mapping trees have in common and what not, as a table of pieces by ascending virtual
+    block; none goes on across a break on the data device.
+
+    Columns: `kind` (string: `left_only`, `right_only`, `different` or `same`), `virtual_begin` and
+    `length` (uint64, in data blocks), `left_data_begin` and `right_data_begin` (uint64, null where
+    the side maps nothing), `left_time` and `right_time` (uint32, likewise: the pool's time at
+    allocation). Nothing is read before the table is; then only what differs. It can be read again,
+    by iteration or through the Arrow C stream.
+    """
+    def __arrow_c_schema__(self, /) -> "object":
+        """
+        The columns' names and types as an Arrow C schema.
+        """
+    def __arrow_c_stream__(self, /, requested_schema: Any | None = None) -> "object":
+        """
+        The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
+        a wish that is not granted: the columns are as documented.
+        """
+    def __iter__(self, /) -> PieceIterator:
+        """
+        The pieces as objects, one at a time.
+        """
+    def __repr__(self, /) -> str: ...
+    @property
+    def is_same_metadata(self, /) -> bool:
+        """
+        Whether both sides are in the same state of the same metadata: then what they share is
+        passed over, and a mapping's time says nothing more than its block. Else blocks that were
+        given out again, which the time tells, are different.
+        """
 
 @final
 class DeviceFragmentation:
@@ -230,6 +490,12 @@ class DeviceRecord:
         Its id in the pool, 24 bits.
         """
     @property
+    def is_recorded(self, /) -> bool:
+        """
+        Whether the pool has a record of it. Where that is lost, blocks are counted, times are the
+        latest of the mappings, and the transaction id is 0.
+        """
+    @property
     def mapped_blocks(self, /) -> int:
         """
         Blocks mapped, in data blocks, as recorded.
@@ -282,6 +548,64 @@ class DeviceUsage:
         """
         Blocks by the number of devices that reach them, ascending: (devices, blocks). The sum
         of blocks/devices is the fair share.
+        """
+
+@final
+class Extents:
+    """
+    Ranges of other sources, one behind the other; taken for a source by all that takes one.
+
+    A piece is `(length, [(source, begin), ...], stripe_bytes)`, in bytes. Without pieces it is all
+    of one source, unpacked if it is packed.
+    """
+    def __new__(
+        cls,
+        /,
+        sources: SupportsGetItem[int, Extents | bytes | bytearray | str | PathLike[str] | Any],
+        name: str,
+        pieces: SupportsGetItem[
+            int,
+            tuple[
+                SupportsIndex,
+                SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]],
+                SupportsIndex,
+            ],
+        ]
+        | None = None,
+        *,
+        identity: Any | None = None,
+        shared: bool = False,
+        progress: Any | None = None,
+    ) -> Extents:
+        """
+        Opens paths, for reading only, and takes bytes, binary file objects and other extents as
+        they are. At most one file object can be below. `name` is what messages call it, `identity`
+        is kept as it is; `shared` opens what another program holds.
+        """
+    def __repr__(self, /) -> str: ...
+    @property
+    def identity(self, /) -> Any | None:
+        """
+        What it was given as its identity.
+        """
+    @property
+    def length(self, /) -> int:
+        """
+        Length in bytes.
+        """
+    @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether reads may return old bytes: a device refused to be read around the page cache.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        What messages call it.
+        """
+    def read(self, /, offset: SupportsIndex, length: SupportsIndex) -> bytes:
+        """
+        The bytes from `offset` on, fewer where it ends.
         """
 
 @final
@@ -424,6 +748,46 @@ class Matrix:
     def __repr__(self, /) -> str: ...
 
 @final
+class Misfit:
+    """
+    Something that does not fit in a state.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def device(self, /) -> int | None:
+        """
+        The id of the first of them, or None.
+        """
+    @property
+    def devices(self, /) -> int:
+        """
+        Devices that it is about; 0 where they were not told one by one.
+        """
+    @property
+    def expected(self, /) -> int | None:
+        """
+        Of that device, what was expected (mappings, a time, or data blocks), or None.
+        """
+    @property
+    def found(self, /) -> int | None:
+        """
+        What was found, or None.
+        """
+    @property
+    def kind(self, /) -> str:
+        """
+        What it is: `no-listing`, `no-details`, `other-details`, `ids`, `count`, `incomplete`,
+        `time` or `data-end`.
+        """
+    @property
+    def message(self, /) -> str:
+        """
+        The same in words, with the first device that it is about.
+        """
+
+@final
 class NodeFill:
     """
     How full the distinct nodes of one kind are, over the mapping trees of all devices.
@@ -458,6 +822,83 @@ class NodeFill:
         """
 
 @final
+class Owner:
+    """
+    Blocks of the data device that a device holds: mappings that are consecutive in data block and
+    virtual block, and have one time.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def data_begin(self, /) -> int:
+        """
+        First block of the data device, in data blocks.
+        """
+    @property
+    def device(self, /) -> int:
+        """
+        Id of the device.
+        """
+    @property
+    def length(self, /) -> int:
+        """
+        Number of blocks.
+        """
+    @property
+    def only_metadata_snapshot(self, /) -> bool:
+        """
+        Whether only the held metadata snapshot has these mappings: the device has them no more, or
+        is gone.
+        """
+    @property
+    def time(self, /) -> int:
+        """
+        The pool's time when the blocks were allocated.
+        """
+    @property
+    def virtual_begin(self, /) -> int:
+        """
+        First block of the device, in data blocks.
+        """
+
+@final
+class OwnerIterator:
+    """
+    Iterates over the rows of a table of owners.
+    """
+    def __iter__(self, /) -> OwnerIterator: ...
+    def __next__(self, /) -> Owner: ...
+
+@final
+class Owners:
+    """
+    Who holds blocks of the data device, as a table: by ascending first data block, then by device,
+    then by virtual block; each row as long as it can be.
+
+    Columns: `data_begin` (uint64, in data blocks), `length` (uint64, blocks), `device` (uint32,
+    id), `virtual_begin` (uint64, in data blocks), `time` (uint32, the pool's time at allocation),
+    `only_metadata_snapshot` (bool, whether only the held metadata snapshot has the mappings).
+    Nothing is read before the table is; then all distinct leaves are read once. It can be read
+    again, by iteration or through the Arrow C stream.
+    """
+    def __arrow_c_schema__(self, /) -> "object":
+        """
+        The columns' names and types as an Arrow C schema.
+        """
+    def __arrow_c_stream__(self, /, requested_schema: Any | None = None) -> "object":
+        """
+        The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
+        a wish that is not granted: the columns are as documented.
+        """
+    def __iter__(self, /) -> OwnerIterator:
+        """
+        The rows as objects, one at a time.
+        """
+    def __repr__(self, /) -> str: ...
+
+@final
 class Pair:
     """
     Two devices and what they share.
@@ -489,6 +930,64 @@ class PairIterator:
     """
     def __iter__(self, /) -> PairIterator: ...
     def __next__(self, /) -> Pair: ...
+
+@final
+class Piece:
+    """
+    Virtual blocks of one kind that follow each other, on the data device as well.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def kind(self, /) -> str:
+        """
+        What they are: `left_only`, `right_only`, `different` or `same`.
+        """
+    @property
+    def left_data_begin(self, /) -> int | None:
+        """
+        First block of the data device on the left side, in data blocks, or None.
+        """
+    @property
+    def left_time(self, /) -> int | None:
+        """
+        The pool's time when the blocks on the left side were allocated, or None.
+        """
+    @property
+    def length(self, /) -> int:
+        """
+        Number of blocks.
+        """
+    @property
+    def right_data_begin(self, /) -> int | None:
+        """
+        First block of the data device on the right side, in data blocks, or None.
+        """
+    @property
+    def right_time(self, /) -> int | None:
+        """
+        The pool's time when the blocks on the right side were allocated, or None.
+        """
+    @property
+    def virtual_begin(self, /) -> int:
+        """
+        First block of the device, in data blocks.
+        """
+
+@final
+class PieceIterator:
+    """
+    Iterates over the pieces of a table.
+    """
+    def __iter__(self, /) -> PieceIterator: ...
+    def __next__(self, /) -> Piece: ...
+    @property
+    def nodes_read(self, /) -> int:
+        """
+        Nodes of the two trees that were read so far, in metadata blocks.
+        """
 
 @final
 class Plan:
@@ -556,20 +1055,49 @@ class Pool:
     def __new__(
         cls,
         /,
-        source: bytes | bytearray | str | PathLike[str] | Any,
+        source: Extents | bytes | bytearray | str | PathLike[str] | Any,
         name: str,
         *,
         metadata_snapshot: bool = False,
+        tolerant: bool = False,
         threads: SupportsIndex | None = None,
         progress: Any | None = None,
     ) -> Pool:
         """
         Opens a path, bytes or a binary file object; `name` is what messages call it.
         """
+    def content(
+        self,
+        /,
+        device: SupportsIndex,
+        size: SupportsIndex,
+        data: tuple[Extents | bytes | bytearray | str | PathLike[str] | Any, str],
+        origin: tuple[Extents | bytes | bytearray | str | PathLike[str] | Any, str] | None,
+        shared: bool,
+    ) -> Content:
+        """
+        What a device reads as, so many bytes of it, over the pool's data device and, where it
+        maps nothing, over an external origin. Both come with what messages call them; sources
+        that another program holds are taken where `shared` is set.
+        """
     @property
     def data_space(self, /) -> SpaceUsage:
         """
         Usage of the data device.
+        """
+    def delta(
+        self,
+        /,
+        side: tuple[bool, SupportsIndex],
+        other: Pool,
+        other_side: tuple[bool, SupportsIndex],
+        *,
+        is_same_source: bool = False,
+        with_same: bool = False,
+    ) -> Delta:
+        """
+        What two mapping trees have in common and what not. A side is `(True, id)` of a device or
+        `(False, block)` of a root. With `is_same_source` both pools were opened from one source.
         """
     def devices(self, /) -> list[DeviceRecord]:
         """
@@ -608,6 +1136,21 @@ class Pool:
         The free extents of the data device, the longest ones named; None through a metadata
         snapshot.
         """
+    def gaps(
+        self, /, most: SupportsIndex
+    ) -> tuple[
+        list[tuple[int, int, int, int | None, str]],
+        int,
+        list[tuple[str, int, int, int | None, str]],
+        bool,
+    ]:
+        """
+        What is missing of the devices of a tolerant pool, since it is broken: so many gaps at most,
+        each as device id, first and last virtual block (2⁶⁴ - 1: to the end), the broken metadata
+        block or None, and what is wrong with it; how many more there are; what is lost of the trees
+        that list the devices: tree, first and last device id, block or None, what is wrong; and
+        whether something of the held metadata snapshot is missing.
+        """
     def highest_block(self, /, device: SupportsIndex) -> int | None:
         """
         The highest virtual block that a device maps, or None.
@@ -615,6 +1158,21 @@ class Pool:
     def highest_blocks(self, /) -> dict[int, int | None]:
         """
         The highest virtual block that each device maps, or None, by device id.
+        """
+    @property
+    def is_salvaged(self, /) -> bool:
+        """
+        Whether it is a state that was salvaged.
+        """
+    @property
+    def is_tolerant(self, /) -> bool:
+        """
+        Whether it is read around what is broken.
+        """
+    @property
+    def is_whole(self, /) -> bool:
+        """
+        Whether nothing that was read so far was broken.
         """
     @property
     def live_superblock(self, /) -> Superblock:
@@ -646,6 +1204,18 @@ class Pool:
         """
         Usage of the metadata device.
         """
+    def owners(
+        self,
+        /,
+        ranges: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]] | None = None,
+        *,
+        with_times: bool = True,
+        with_snapshot: bool = True,
+    ) -> Owners:
+        """
+        Who holds the data blocks of some ranges, each from its begin up to but without its end, or
+        all blocks.
+        """
     def recount(
         self, /, with_exclusive: bool
     ) -> tuple[dict[int, int], dict[int, int] | None, int, int]:
@@ -665,6 +1235,17 @@ class Pool:
     def superblock(self, /) -> Superblock:
         """
         The superblock of the view: the live one, or the metadata snapshot's copy.
+        """
+    def survey(
+        self,
+        /,
+        old: Pool,
+        device: SupportsIndex,
+        data: tuple[Extents | bytes | bytearray | str | PathLike[str] | Any, str] | None,
+    ) -> list[SurveyedRun]:
+        """
+        Grades the mappings of a device of another state of the pool, `old`; of those that are free
+        now, blocks of zeros are counted where there is data.
         """
 
 @final
@@ -828,6 +1409,222 @@ class RunIterator:
     def __next__(self, /) -> Run: ...
 
 @final
+class Salvage:
+    """
+    What is left in a source, by ids. `thinscope.Salvage` is its public face.
+    """
+    def __new__(
+        cls,
+        /,
+        source: Extents | bytes | bytearray | str | PathLike[str] | Any,
+        name: str,
+        *,
+        threads: SupportsIndex | None = None,
+        progress: Any | None = None,
+    ) -> Salvage:
+        """
+        Reads all blocks of a path, bytes or a binary file object; `name` is what messages call it.
+        """
+    @property
+    def best(self, /) -> int | None:
+        """
+        The place among the states of the one to go on with, or None.
+        """
+    @property
+    def blocks(self, /) -> dict[str, int]:
+        """
+        Metadata blocks by what they are.
+        """
+    @property
+    def data_block_sectors(self, /) -> int | None:
+        """
+        Sectors in a data block, or None where no superblock tells.
+        """
+    @property
+    def data_blocks(self, /) -> int | None:
+        """
+        Blocks of the data device, or None where no superblock tells.
+        """
+    def deleted(self, /) -> tuple[list[DeletedDevice], bool]:
+        """
+        The devices that states have and the live one, or the best one, has not, by ascending id;
+        and whether all states were looked at.
+        """
+    def devices(self, /, state: SupportsIndex) -> list[tuple[DeviceRecord, int]]:
+        """
+        The devices of a state that have trees, each with its root, by ascending id.
+        """
+    @property
+    def live_superblock(self, /) -> Superblock | None:
+        """
+        The superblock in block 0, or None where it is damaged.
+        """
+    @property
+    def may_be_stale(self, /) -> bool:
+        """
+        Whether what was read may be older than what the kernel wrote.
+        """
+    def open(
+        self,
+        /,
+        root: SupportsIndex,
+        *,
+        data_block_sectors: SupportsIndex | None = None,
+        tolerant: bool = False,
+    ) -> Pool:
+        """
+        Opens what a block stands for: a state, or a single device by the root of its tree.
+        """
+    def state_of(self, /, root: SupportsIndex) -> int | None:
+        """
+        The place among the states of the one that a block stands for, or None.
+        """
+    @property
+    def states(self, /) -> list[SalvagedState]:
+        """
+        All states, best first.
+        """
+    @property
+    def trees(self, /) -> list[SalvagedTree]:
+        """
+        Trees that no list of devices names, larger ones first.
+        """
+    @property
+    def unreadable(self, /) -> list[tuple[int, int]]:
+        """
+        Runs of blocks that could not be read: the first, and how many.
+        """
+
+@final
+class SalvagedState:
+    """
+    A state that the pool is in, or was in.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def broken_devices(self, /) -> int:
+        """
+        Of those, devices whose trees have lost nodes, or are not found.
+        """
+    @property
+    def details_root(self, /) -> int | None:
+        """
+        Root of the details tree, or None where that is lost.
+        """
+    @property
+    def devices(self, /) -> int:
+        """
+        Devices.
+        """
+    @property
+    def is_consistent(self, /) -> bool:
+        """
+        Whether nothing contradicts it: ids, counts, keys, heights and times fit. No proof.
+        """
+    @property
+    def is_live(self, /) -> bool:
+        """
+        Whether it is the state of the live superblock.
+        """
+    @property
+    def is_metadata_snapshot(self, /) -> bool:
+        """
+        Whether it is the state of the metadata snapshot that is held.
+        """
+    @property
+    def is_whole(self, /) -> bool:
+        """
+        Whether every device's tree is there.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Mappings of all devices, in data blocks, as counted; as recorded where roots are lost.
+        """
+    @property
+    def mapping_root(self, /) -> int | None:
+        """
+        Root of the top-level tree, or None where that is lost.
+        """
+    @property
+    def misfits(self, /) -> list[Misfit]:
+        """
+        What does not fit.
+        """
+    @property
+    def number(self, /) -> int:
+        """
+        From 1, best first.
+        """
+    @property
+    def other_details(self, /) -> int:
+        """
+        Details roots with other records that would do as well.
+        """
+    @property
+    def root(self, /) -> int:
+        """
+        The metadata block that stands for it: the top-level root, else the details root.
+        """
+    @property
+    def superblock(self, /) -> int | None:
+        """
+        The block of the superblock that names the roots, or None where none does.
+        """
+    @property
+    def time(self, /) -> int:
+        """
+        The superblock's time, else the highest of the records, else of the mappings.
+        """
+    @property
+    def transaction_id(self, /) -> int:
+        """
+        The superblock's transaction id, else one more than the highest of the records; no more
+        than the live superblock's.
+        """
+
+@final
+class SalvagedTree:
+    """
+    A whole mapping tree that no list of devices names: of a device, or a part of one.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def first_block(self, /) -> int:
+        """
+        The lowest virtual block that it maps, in data blocks.
+        """
+    @property
+    def last_block(self, /) -> int:
+        """
+        The highest.
+        """
+    @property
+    def levels(self, /) -> int:
+        """
+        Levels of nodes.
+        """
+    @property
+    def mapped_blocks(self, /) -> int:
+        """
+        Its mappings, in data blocks.
+        """
+    @property
+    def root(self, /) -> int:
+        """
+        The metadata block of its root.
+        """
+    @property
+    def time(self, /) -> int:
+        """
+        The time of the youngest mapping.
+        """
+
+@final
 class SetUsage:
     """
     What a set of devices holds, in data blocks.
@@ -876,6 +1673,11 @@ class Sharing:
     def has_metadata_snapshot(self, /) -> bool:
         """
         Whether a held metadata snapshot is a holder beside the devices.
+        """
+    @property
+    def is_whole(self, /) -> bool:
+        """
+        Whether all mappings could be read; only of a tolerant pool may some be lost.
         """
     def leaked(self, /) -> list[tuple[int, int]] | None:
         """
@@ -1091,6 +1893,52 @@ class Superblock:
         """
 
 @final
+class SurveyedRun:
+    """
+    Mappings of an old device that follow each other, and what became of them.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def data_begin(self, /) -> int:
+        """
+        First block of the data device, in data blocks.
+        """
+    @property
+    def grade(self, /) -> str:
+        """
+        What became of them: `same`, `reused`, `held`, `free` or `unreached`.
+        """
+    @property
+    def length(self, /) -> int:
+        """
+        Number of blocks.
+        """
+    @property
+    def owners(self, /) -> list[int]:
+        """
+        Ids of the live devices that map the blocks, ascending.
+        """
+    @property
+    def time(self, /) -> int:
+        """
+        The pool's time when the blocks were allocated for the device.
+        """
+    @property
+    def virtual_begin(self, /) -> int:
+        """
+        First block of the device, in data blocks.
+        """
+    @property
+    def zero_blocks(self, /) -> int | None:
+        """
+        How many of them are all zeros; None where the data was not asked: only of those that are
+        free.
+        """
+
+@final
 class Totals:
     """
     Sums over the whole pool, in data blocks where nothing else is said. One device, several
@@ -1154,13 +2002,29 @@ class Totals:
         Blocks counted as used, or None through a metadata snapshot.
         """
 
+def check(
+    source: Extents | bytes | bytearray | str | PathLike[str] | Any,
+    name: str,
+    *,
+    metadata_snapshot: bool = False,
+    depth: str = "all",
+    mapping_root: SupportsIndex | None = None,
+    details_root: SupportsIndex | None = None,
+    threads: SupportsIndex | None = None,
+    progress: Any | None = None,
+) -> Checked:
+    """
+    Checks the metadata in a path, bytes or a binary file object, whatever state it is in; `name` is
+    what messages call it. How far down: `superblock`, `devices` or `all`.
+    """
+
 def checksums(block: bytes) -> dict[str, int]:
     """
     The checksum that a block of 4096 bytes must carry in its first field, by kind of block.
     """
 
 def copy_packed(
-    source: bytes | bytearray | str | PathLike[str] | Any,
+    source: Extents | bytes | bytearray | str | PathLike[str] | Any,
     name: str,
     target: tuple[str | PathLike[str], tuple[SupportsIndex, SupportsIndex, SupportsIndex] | None]
     | Any,
@@ -1173,8 +2037,16 @@ def copy_packed(
     not; `name` is what messages call it.
     """
 
+def identity(
+    source: Extents | bytes | bytearray | str | PathLike[str] | Any, name: str
+) -> tuple[str, str] | None:
+    """
+    What a source is by its first block, unpacked if it is packed, that is not thin metadata: a
+    short name, and words. None where it claims to be. What is in use is looked at as well.
+    """
+
 def read_block(
-    source: bytes | bytearray | str | PathLike[str] | Any,
+    source: Extents | bytes | bytearray | str | PathLike[str] | Any,
     name: str,
     block: SupportsIndex,
     *,

@@ -25,7 +25,7 @@ pub(crate) fn read_block(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Bound<'_, PyBytes>, u64, bool)> {
     let (source, file) = source.prepare(py)?;
-    let conductor = Conductor { source: name, progress, file };
+    let conductor = Conductor { source: name, progress, files: Vec::from_iter(file) };
     let read = conductor
         .conduct(py, |watch| block::read_block(source.open(Sharing::Shared)?, block, watch))?;
     Ok((PyBytes::new(py, read.bytes()), read.source_bytes, read.may_be_stale))

@@ -66,7 +66,7 @@ pub(crate) fn copy_packed(
 ) -> PyResult<Copied> {
     let view = if metadata_snapshot { View::MetadataSnapshot } else { View::Live };
     let (source, file) = source.prepare(py)?;
-    let conductor = Conductor { source: name, progress, file };
+    let conductor = Conductor { source: name, progress, files: Vec::from_iter(file) };
     let mut output = Output::open(Some(target))?;
     let copied = conductor.conduct_to(py, &mut output, |watch, write| {
         capture::capture(source.open(Sharing::from(view))?, view, watch, write)

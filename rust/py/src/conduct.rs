@@ -1,16 +1,16 @@
 //! Long calls: the calling thread conducts, others work.
 //!
 //! Workers never touch Python. The conductor waits detached, in slices of 50 ms; between them
-//! it looks for signals, reports progress, serves reads of a Python file object, and writes what
+//! it looks for signals, reports progress, serves reads of Python file objects, and writes what
 //! the job hands over: in the calling thread, where a signal ends a write that waits.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, never, select};
+use crossbeam_channel::{Receiver, Select, bounded};
 use pyo3::prelude::*;
 use thinscope_core::dump::Take;
-use thinscope_core::source::ReadRequest;
 use thinscope_core::watch::Watch;
 use thinscope_core::{Error, Result};
 
@@ -34,8 +34,8 @@ pub(crate) struct Conductor {
     pub(crate) source: String,
     /// A callable `(phase, done, total)`.
     pub(crate) progress: Option<Py<PyAny>>,
-    /// The file object that the reads go to, if the source is one.
-    pub(crate) file: Option<FileObject>,
+    /// The file objects that the reads go to.
+    pub(crate) files: Vec<Arc<FileObject>>,
 }
 
 impl Conductor {
@@ -64,6 +64,37 @@ impl Conductor {
         output: &mut Output,
         job: impl FnOnce(&Watch, &mut Take<'_>) -> Result<T> + Send,
     ) -> PyResult<T> {
+        let answer = self.attempt(py, output, job)?;
+        answer.map_err(|error| exception(py, &self.source, &error))
+    }
+
+    /// The same for a job that reads another source as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`conduct`](Self::conduct).
+    pub(crate) fn conduct_with<T: Send>(
+        &self,
+        py: Python<'_>,
+        other: &Self,
+        job: impl FnOnce(&Watch) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        let files = self.files.iter().chain(&other.files).cloned().collect();
+        let progress = self.progress.as_ref().map(|progress| progress.clone_ref(py));
+        Self { source: self.source.clone(), progress, files }.conduct(py, job)
+    }
+
+    /// The same, and leaves it to the caller to say what an error of the job is about.
+    ///
+    /// # Errors
+    ///
+    /// What was raised, or why something could not be written.
+    pub(crate) fn attempt<T: Send>(
+        &self,
+        py: Python<'_>,
+        output: &mut Output,
+        job: impl FnOnce(&Watch, &mut Take<'_>) -> Result<T> + Send,
+    ) -> PyResult<Result<T>> {
         let watch = Watch::new();
         let mut raised = None;
         let answer = py.detach(|| {
@@ -83,10 +114,7 @@ impl Conductor {
                 self.wait(&receiver, watch, output, &mut raised)
             })
         });
-        if let Some(raised) = raised {
-            return Err(raised);
-        }
-        answer.map_err(|error| exception(py, &self.source, &error))
+        raised.map_or(Ok(answer), Err)
     }
 
     /// Waits for the answer. What is raised meanwhile ends the job; the first of it is kept.
@@ -97,19 +125,34 @@ impl Conductor {
         output: &mut Output,
         first_raised: &mut Option<PyErr>,
     ) -> Result<T> {
-        let requests = self.file.as_ref().map_or_else(never, |file| file.requests.clone());
+        let mut ready = Select::new();
+        ready.recv(messages);
+        for file in &self.files {
+            ready.recv(&file.requests);
+        }
         let mut slice_start = Instant::now();
         loop {
-            let mut raised = select! {
-                recv(messages) -> message => match message {
+            let selected = ready.select_timeout(SLICE.saturating_sub(slice_start.elapsed()));
+            let mut raised = match selected.map(|selected| (selected.index(), selected)) {
+                Err(_) => None,
+                Ok((0, selected)) => match selected.recv(messages) {
                     Ok(Message::Answer(answer)) => return answer,
                     Ok(Message::Text(_)) if first_raised.is_some() => None,
                     Ok(Message::Text(text)) => output.write(&text, || self.look_up(watch)).err(),
                     // A job that panicked says no more; its panic goes on when the scope ends.
                     Err(_) => return Err(Error::Cancelled),
                 },
-                recv(requests) -> request => self.serve(request.ok()),
-                default(SLICE.saturating_sub(slice_start.elapsed())) => None,
+                Ok((at, selected)) => match self.files.get(at.saturating_sub(1)) {
+                    Some(file) => {
+                        let request = selected.recv(&file.requests);
+                        if request.is_err() {
+                            // The source has gone: its file object was unpacked.
+                            ready.remove(at);
+                        }
+                        request.ok().and_then(|request| file.serve(request))
+                    }
+                    None => return Err(Error::Cancelled),
+                },
             };
             if slice_start.elapsed() >= SLICE {
                 slice_start = Instant::now();
@@ -134,11 +177,5 @@ impl Conductor {
             watch.cancel();
             Ok(())
         })
-    }
-
-    /// Serves a read. Returns what was raised that is no failure of the read, as
-    /// `KeyboardInterrupt`.
-    fn serve(&self, request: Option<ReadRequest>) -> Option<PyErr> {
-        self.file.as_ref()?.serve(request?)
     }
 }

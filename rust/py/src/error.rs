@@ -17,6 +17,7 @@ mod classes {
     pyo3::import_exception!(thinscope.errors, SourceInUse);
     pyo3::import_exception!(thinscope.errors, ThinscopeError);
     pyo3::import_exception!(thinscope.errors, UnknownDevice);
+    pyo3::import_exception!(thinscope.errors, UnknownRoot);
     pyo3::import_exception!(thinscope.errors, UnsupportedMetadata);
 }
 
@@ -24,7 +25,7 @@ mod classes {
 /// becomes its cause.
 pub(crate) fn exception(py: Python<'_>, source: &str, error: &Error) -> PyErr {
     let exception = build(py, source, error).unwrap_or_else(|failure| failure);
-    if let Error::Read { cause, .. } | Error::Unpack(cause) = error {
+    if let Error::Read { cause, .. } | Error::Content { cause, .. } | Error::Unpack(cause) = error {
         let raised = cause.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
         exception.set_cause(py, raised.map(|raised| raised.clone_ref(py)));
     }
@@ -49,6 +50,12 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
             fields.set_item("errno", cause.raw_os_error())?;
             py.get_type::<classes::SourceError>()
         }
+        Error::Content { offset, cause, .. } => {
+            fields.set_item("offset", *offset)?;
+            fields.set_item("errno", cause.raw_os_error())?;
+            py.get_type::<classes::SourceError>()
+        }
+        Error::BeyondData { .. } => py.get_type::<classes::SourceError>(),
         Error::Unpack(cause) | Error::Pack(cause) => {
             fields.set_item("errno", cause.raw_os_error())?;
             py.get_type::<classes::SourceError>()
@@ -77,7 +84,13 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
         // Only a signal cancels, and its own exception is raised first.
         Error::Cancelled => return Ok(PyKeyboardInterrupt::new_err(())),
         Error::NoMetadataSnapshot => py.get_type::<classes::NoMetadataSnapshot>(),
-        Error::Threads(_) => py.get_type::<classes::ThinscopeError>(),
+        Error::UnknownRoot(root) => {
+            fields.set_item("root", *root)?;
+            py.get_type::<classes::UnknownRoot>()
+        }
+        Error::Threads(_) | Error::NoRoot { .. } | Error::NoSpaceMaps | Error::NoBlockSize => {
+            py.get_type::<classes::ThinscopeError>()
+        }
     };
     Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
 }

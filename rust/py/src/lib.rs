@@ -5,19 +5,26 @@
 
 mod block;
 mod capture;
+mod check;
 mod conduct;
+mod content;
+mod delta;
 mod error;
+mod extents;
 mod fragmentation;
 mod handle;
 mod mappings;
 mod matrix;
 mod output;
+mod owners;
 mod plan;
 mod pool;
 mod reference_counts;
+mod salvage;
 mod sharing;
 mod source;
 mod superblock;
+mod survey;
 mod table;
 mod turn;
 
@@ -29,11 +36,21 @@ mod _core {
     #[pymodule_export]
     use super::capture::{Copied, copy_packed};
     #[pymodule_export]
+    use super::check::{CheckFinding, Checked, check};
+    #[pymodule_export]
+    use super::content::Content;
+    #[pymodule_export]
+    use super::delta::{Delta, Piece, PieceIterator};
+    #[pymodule_export]
+    use super::extents::{Extents, identity};
+    #[pymodule_export]
     use super::fragmentation::{DeviceFragmentation, FreeExtents, LengthClass, NodeFill, Reads};
     #[pymodule_export]
     use super::mappings::{Mappings, Run, RunIterator};
     #[pymodule_export]
     use super::matrix::{Matrix, Pair, PairIterator};
+    #[pymodule_export]
+    use super::owners::{Owner, OwnerIterator, Owners};
     #[pymodule_export]
     use super::plan::{Plan, PlanStep};
     #[pymodule_export]
@@ -41,9 +58,13 @@ mod _core {
     #[pymodule_export]
     use super::reference_counts::{CountRun, CountRunIterator, ReferenceCounts};
     #[pymodule_export]
+    use super::salvage::{DeletedDevice, Misfit, Salvage, SalvagedState, SalvagedTree};
+    #[pymodule_export]
     use super::sharing::{DeviceUsage, Group, Reclaim, SetUsage, Sharing, Totals};
     #[pymodule_export]
     use super::superblock::{SpaceUsage, Superblock};
+    #[pymodule_export]
+    use super::survey::SurveyedRun;
 
     /// Whether this was built without optimisation: correct, but no measure of speed.
     #[pymodule_export]

@@ -11,19 +11,25 @@ use thinscope_core::btree::KeyRange;
 use thinscope_core::devices::Device as CoreDevice;
 use thinscope_core::dump::{Format, Header};
 use thinscope_core::fragmentation::Fragmentation;
+use thinscope_core::owners::Wanted;
 use thinscope_core::recount::Recount;
+use thinscope_core::source::Sharing;
 use thinscope_core::superblock::{SpaceMap, View};
 use thinscope_core::units::{DeviceId, VirtualBlock};
 
 use crate::conduct::Conductor;
+use crate::content::Content;
+use crate::delta::Delta;
 use crate::fragmentation::{DeviceFragmentation, FreeExtents, NodeFill};
 use crate::handle::Handle;
 use crate::mappings::{Mappings, Run};
 use crate::output::{Output, Target};
+use crate::owners::Owners;
 use crate::reference_counts::ReferenceCounts;
-use crate::sharing::Sharing;
+use crate::sharing::Sharing as Shares;
 use crate::source::Source;
 use crate::superblock::{SpaceUsage, Superblock};
+use crate::survey::{self, SurveyedRun};
 
 /// Most threads that a question takes, whatever the caller asks for.
 const MAX_THREADS: usize = 256;
@@ -36,6 +42,22 @@ type CountsById = BTreeMap<u32, u64>;
 
 /// What is found of each device, by id; devices with the same root share it.
 type FragmentationById = BTreeMap<u32, Py<DeviceFragmentation>>;
+
+/// A gap of a device.
+type GapRow = (u32, u64, u64, Option<u64>, String);
+
+/// A part of a tree that lists devices.
+type LossRow = (&'static str, u64, u64, Option<u64>, String);
+
+/// Threads to use, by what the caller asks for.
+pub(crate) fn thread_count(asked: Option<usize>) -> PyResult<usize> {
+    match asked {
+        Some(0) => Err(PyValueError::new_err("threads must be at least 1")),
+        Some(count) => Ok(count.min(MAX_THREADS)),
+        None => Ok(std::thread::available_parallelism()
+            .map_or(1, |cores| cores.get().min(DEFAULT_THREADS))),
+    }
+}
 
 /// A device as the pool records it.
 #[pyclass(frozen, eq, get_all, module = "thinscope._core")]
@@ -51,6 +73,9 @@ pub(crate) struct DeviceRecord {
     creation_time: u32,
     /// The pool's time when the device was last snapshotted.
     snapshot_time: u32,
+    /// Whether the pool has a record of it. Where that is lost, blocks are counted, times are the
+    /// latest of the mappings, and the transaction id is 0.
+    is_recorded: bool,
 }
 
 impl From<&CoreDevice> for DeviceRecord {
@@ -61,7 +86,15 @@ impl From<&CoreDevice> for DeviceRecord {
             transaction_id: core.transaction_id,
             creation_time: core.creation_time.get(),
             snapshot_time: core.snapshot_time.get(),
+            is_recorded: core.is_recorded,
         }
+    }
+}
+
+impl Pool {
+    /// What is open already.
+    pub(crate) fn of(handle: Handle) -> Self {
+        Self { handle: Arc::new(handle) }
     }
 }
 
@@ -76,28 +109,25 @@ pub(crate) struct Pool {
 impl Pool {
     /// Opens a path, bytes or a binary file object; `name` is what messages call it.
     #[new]
-    #[pyo3(signature = (source, name, *, metadata_snapshot=false, threads=None, progress=None))]
+    #[pyo3(signature = (source, name, *, metadata_snapshot=false, tolerant=false, threads=None,
+                        progress=None))]
     fn new(
         py: Python<'_>,
         source: Source,
         name: String,
         metadata_snapshot: bool,
+        tolerant: bool,
         threads: Option<usize>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let view = if metadata_snapshot { View::MetadataSnapshot } else { View::Live };
-        let threads = match threads {
-            Some(0) => return Err(PyValueError::new_err("threads must be at least 1")),
-            Some(count) => count.min(MAX_THREADS),
-            None => std::thread::available_parallelism()
-                .map_or(1, |cores| cores.get().min(DEFAULT_THREADS)),
-        };
+        let threads = thread_count(threads)?;
         let (source, file) = source.prepare(py)?;
-        let conductor = Conductor { source: name, progress, file };
+        let conductor = Conductor { source: name, progress, files: Vec::from_iter(file) };
         let pool = conductor.conduct(py, |watch| {
-            CorePool::from_source(source.open(view.into())?, view, threads, watch)
+            CorePool::from_source(source.open(view.into())?, view, threads, tolerant, watch)
         })?;
-        Ok(Self { handle: Arc::new(Handle { pool, conductor }) })
+        Ok(Self::of(Handle::new(pool, Arc::new(conductor))))
     }
 
     /// Whether what is read may be older than what the kernel wrote: the device refused to be
@@ -105,6 +135,12 @@ impl Pool {
     #[getter]
     fn may_be_stale(&self) -> bool {
         self.handle.pool.may_be_stale()
+    }
+
+    /// Whether it is a state that was salvaged.
+    #[getter]
+    fn is_salvaged(&self) -> bool {
+        self.handle.pool.view() == View::Salvaged
     }
 
     /// The superblock of the view: the live one, or the metadata snapshot's copy.
@@ -149,6 +185,45 @@ impl Pool {
         Mappings { handle, only: device.map(DeviceId::new), range }
     }
 
+    /// Who holds the data blocks of some ranges, each from its begin up to but without its end, or
+    /// all blocks.
+    #[pyo3(signature = (ranges=None, *, with_times=true, with_snapshot=true))]
+    fn owners(
+        &self,
+        ranges: Option<Vec<(u64, u64)>>,
+        with_times: bool,
+        with_snapshot: bool,
+    ) -> Owners {
+        let wanted = ranges.map_or(Wanted::ALL, |ranges| {
+            let filled = ranges.into_iter().filter(|(begin, end)| begin < end);
+            Wanted::ranges(filled.map(|(begin, end)| (begin, end.saturating_sub(1))).collect())
+        });
+        Owners { handle: Arc::clone(&self.handle), wanted, with_times, with_snapshot }
+    }
+
+    /// What two mapping trees have in common and what not. A side is `(True, id)` of a device or
+    /// `(False, block)` of a root. With `is_same_source` both pools were opened from one source.
+    #[pyo3(signature = (side, other, other_side, *, is_same_source=false, with_same=false))]
+    fn delta(
+        &self,
+        side: (bool, u64),
+        other: &Self,
+        other_side: (bool, u64),
+        is_same_source: bool,
+        with_same: bool,
+    ) -> Delta {
+        let (pool, others) = (&self.handle.pool, &other.handle.pool);
+        let is_same_state = is_same_source && pool.live_superblock() == others.live_superblock();
+        Delta {
+            left: Arc::clone(&self.handle),
+            left_side: side,
+            right: Arc::clone(&other.handle),
+            right_side: other_side,
+            is_same_metadata: is_same_state || Arc::ptr_eq(&self.handle, &other.handle),
+            with_same,
+        }
+    }
+
     /// Where a virtual block of a device lies, as a run of one block, or None.
     fn lookup(&self, py: Python<'_>, device: u32, block: u64) -> PyResult<Option<Run>> {
         let (device, block) = (DeviceId::new(device), VirtualBlock::new(block));
@@ -186,9 +261,9 @@ impl Pool {
     }
 
     /// Who shares what: reads each distinct node once, and is found once.
-    fn sharing(&self, py: Python<'_>) -> PyResult<Sharing> {
+    fn sharing(&self, py: Python<'_>) -> PyResult<Shares> {
         let core = self.handle.ask(py, CorePool::sharing)?;
-        Ok(Sharing::new(py, core, &self.handle.conductor))
+        Ok(Shares::new(py, core, &self.handle.conductor))
     }
 
     /// Tells how scattered things are, by reading each distinct node once: what each device comes
@@ -221,6 +296,47 @@ impl Pool {
         Ok(free.as_ref().map(FreeExtents::from))
     }
 
+    /// Whether it is read around what is broken.
+    #[getter]
+    fn is_tolerant(&self) -> bool {
+        self.handle.pool.is_tolerant()
+    }
+
+    /// Whether nothing that was read so far was broken.
+    #[getter]
+    fn is_whole(&self) -> bool {
+        self.handle.pool.is_whole()
+    }
+
+    /// What is missing of the devices of a tolerant pool, since it is broken: so many gaps at most,
+    /// each as device id, first and last virtual block (2⁶⁴ - 1: to the end), the broken metadata
+    /// block or None, and what is wrong with it; how many more there are; what is lost of the trees
+    /// that list the devices: tree, first and last device id, block or None, what is wrong; and
+    /// whether something of the held metadata snapshot is missing.
+    fn gaps(
+        &self,
+        py: Python<'_>,
+        most: usize,
+    ) -> PyResult<(Vec<GapRow>, u64, Vec<LossRow>, bool)> {
+        let found = self.handle.ask(py, |pool, watch| pool.gaps(most, watch))?;
+        let gaps = found.gaps.iter().map(|gap| {
+            let (block, reason) = gap.error.place_and_reason();
+            (gap.device.get(), gap.range.first, gap.range.last, block, reason)
+        });
+        let mut losses = Vec::new();
+        if let Some(listing) = self.handle.pool.listing() {
+            let trees =
+                [("top-level tree", &listing.lost_roots), ("details tree", &listing.lost_records)];
+            for (tree, lost) in trees {
+                losses.extend(lost.iter().map(|loss| {
+                    let (block, reason) = loss.error.place_and_reason();
+                    (tree, loss.range.first, loss.range.last, block, reason)
+                }));
+            }
+        }
+        Ok((gaps.collect(), found.more, losses, found.held_is_damaged))
+    }
+
     /// Writes the pool as text to a new file, to a binary file object, or to stdout. What the
     /// header says can be said otherwise.
     #[pyo3(signature = (target, *, format, devices, with_mappings, transaction_id=None,
@@ -251,10 +367,38 @@ impl Pool {
         };
         let mut output = Output::open(target)?;
         let devices = devices.map(|ids| ids.into_iter().map(DeviceId::new).collect());
-        let Handle { pool, conductor } = &*self.handle;
+        let Handle { pool, conductor, .. } = &*self.handle;
         conductor.conduct_to(py, &mut output, |watch, write| {
             pool.dump(header, format, devices, with_mappings, watch, write)
         })
+    }
+
+    /// What a device reads as, so many bytes of it, over the pool's data device and, where it
+    /// maps nothing, over an external origin. Both come with what messages call them; sources
+    /// that another program holds are taken where `shared` is set.
+    fn content(
+        &self,
+        py: Python<'_>,
+        device: u32,
+        size: u64,
+        data: (Source, String),
+        origin: Option<(Source, String)>,
+        shared: bool,
+    ) -> PyResult<Content> {
+        let sharing = if shared { Sharing::Shared } else { Sharing::Exclusive };
+        Content::open(py, &self.handle, DeviceId::new(device), size, data, origin, sharing)
+    }
+
+    /// Grades the mappings of a device of another state of the pool, `old`; of those that are free
+    /// now, blocks of zeros are counted where there is data.
+    fn survey(
+        &self,
+        py: Python<'_>,
+        old: &Self,
+        device: u32,
+        data: Option<(Source, String)>,
+    ) -> PyResult<Vec<SurveyedRun>> {
+        survey::survey(py, &self.handle, &old.handle, DeviceId::new(device), data)
     }
 
     /// The reference counts of the data or the metadata space.

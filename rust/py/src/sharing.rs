@@ -204,7 +204,7 @@ impl Sharing {
     /// An answer of a pool. It needs no source any more, and keeps none.
     pub(crate) fn new(py: Python<'_>, core: Arc<CoreSharing>, of: &Conductor) -> Self {
         let progress = of.progress.as_ref().map(|progress| progress.clone_ref(py));
-        let conductor = Conductor { source: of.source.clone(), progress, file: None };
+        let conductor = Conductor { source: of.source.clone(), progress, files: Vec::new() };
         Self { core, conductor: Arc::new(conductor) }
     }
 
@@ -241,6 +241,12 @@ impl Sharing {
     fn devices(&self, py: Python<'_>) -> PyResult<Vec<DeviceUsage>> {
         let usages = self.ask(py, |core, _| Ok(core.devices()))?;
         Ok(usages.into_iter().map(DeviceUsage::from).collect())
+    }
+
+    /// Whether all mappings could be read; only of a tolerant pool may some be lost.
+    #[getter]
+    fn is_whole(&self) -> bool {
+        self.core.is_whole()
     }
 
     /// Sums over the whole pool.

@@ -1,8 +1,8 @@
-//! What a caller opens: a path, bytes, or a binary file object.
+//! What a caller opens: a path, bytes, a binary file object, or extents of these.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crossbeam_channel::Receiver;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
@@ -13,11 +13,15 @@ use thinscope_core::source::{
     BlockSource, CallbackSource, FileSource, MemorySource, ReadRequest, Sharing,
 };
 
+use crate::extents::Extents;
 use crate::turn::Turn;
 
 /// A source in one of the forms that `open` takes.
 #[derive(Debug, FromPyObject)]
 pub(crate) enum Source {
+    /// Ranges of other sources.
+    #[pyo3(transparent)]
+    Extents(Py<Extents>),
     /// The metadata itself.
     #[pyo3(transparent)]
     Bytes(PyBackedBytes),
@@ -31,13 +35,17 @@ pub(crate) enum Source {
 
 impl Source {
     /// Takes from Python what opening will need, so that it can go on without.
-    pub(crate) fn prepare(self, py: Python<'_>) -> PyResult<(Prepared, Option<FileObject>)> {
+    pub(crate) fn prepare(self, py: Python<'_>) -> PyResult<(Prepared, Option<Arc<FileObject>>)> {
         Ok(match self {
+            Self::Extents(extents) => {
+                let extents = extents.get();
+                (Prepared::Open(Arc::clone(&extents.source)), extents.file.clone())
+            }
             Self::Path(path) => (Prepared::Path(path), None),
             Self::Bytes(bytes) => (Prepared::Open(Arc::new(MemorySource::new(bytes))), None),
             Self::File(object) => {
                 let (source, file) = FileObject::open(object, py)?;
-                (Prepared::Open(source), Some(file))
+                (Prepared::Open(source), Some(Arc::new(file)))
             }
         })
     }
@@ -65,7 +73,7 @@ impl Prepared {
 #[derive(Debug)]
 pub(crate) struct FileObject {
     /// One seek and read at a time.
-    object: Turn<Py<PyAny>>,
+    object: Arc<ReadInTurn>,
     pub(crate) requests: Receiver<ReadRequest>,
 }
 
@@ -76,7 +84,7 @@ impl FileObject {
         object.call_method1(py, "seek", (0, 2))?;
         let length: u64 = object.call_method0(py, "tell")?.extract(py)?;
         let (source, requests) = CallbackSource::new(length);
-        Ok((Arc::new(source), Self { object: Turn::new(object), requests }))
+        Ok((Arc::new(source), Self { object: turn_of(object), requests }))
     }
 
     /// Answers a read. Returns what was raised that is no failure of the read, as
@@ -102,6 +110,26 @@ impl FileObject {
         request.answer(answer);
         interrupted
     }
+}
+
+/// A file object of which the reads come one after the other.
+type ReadInTurn = Turn<Py<PyAny>>;
+
+/// The file objects that are open, each by its address.
+static OPEN: Mutex<Vec<(usize, Weak<ReadInTurn>)>> = Mutex::new(Vec::new());
+
+/// What keeps the reads of a file object apart, whoever opened it: it has one position.
+fn turn_of(object: Py<PyAny>) -> Arc<ReadInTurn> {
+    let address = object.as_ptr().addr();
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, turn)| turn.strong_count() > 0);
+    // An address is used again only when the object is gone, and its turn with it.
+    let known = open.iter().find(|(other, _)| *other == address);
+    known.and_then(|(_, turn)| turn.upgrade()).unwrap_or_else(|| {
+        let turn = Arc::new(Turn::new(object));
+        open.push((address, Arc::downgrade(&turn)));
+        turn
+    })
 }
 
 fn read(object: &Bound<'_, PyAny>, offset: u64, length: usize) -> PyResult<Vec<u8>> {

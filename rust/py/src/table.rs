@@ -14,10 +14,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
 use crate::conduct::Conductor;
+use crate::error::exception;
 use crate::handle::Handle;
 use crate::turn::Turn;
-use thinscope_core::Result;
 use thinscope_core::watch::Watch;
+use thinscope_core::{Error, Result};
 
 /// Rows of one kind, and how they become columns.
 pub(crate) trait Row: Send + 'static {
@@ -34,6 +35,10 @@ pub(crate) trait Batches: Send + 'static {
     type Row: Row;
     /// The next rows, or none at the end.
     fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Self::Row>>>;
+    /// Of two pools, whether the last error is of the other one.
+    fn failed_in_other(&self) -> bool {
+        false
+    }
 }
 
 /// What a table is read of.
@@ -41,6 +46,8 @@ pub(crate) trait Batches: Send + 'static {
 pub(crate) enum Origin {
     /// A pool, which may change meanwhile.
     Pool(Arc<Handle>),
+    /// Two pools, which may be one.
+    Pools(Arc<Handle>, Arc<Handle>),
     /// An answer in memory.
     Answer(Arc<Conductor>),
 }
@@ -56,9 +63,41 @@ impl Origin {
             Self::Pool(handle) => {
                 handle.ask(py, |pool, watch| pool.unchanged(batches.next_batch(watch)))
             }
+            Self::Pools(handle, other) => ask_both(py, handle, other, |watch| {
+                let batch = batches.next_batch(watch);
+                batch.map_err(|error| (batches.failed_in_other(), error))
+            }),
             Self::Answer(conductor) => conductor.conduct(py, |watch| batches.next_batch(watch)),
         }
     }
+}
+
+/// Asks two pools one question, which tells whether an error is of the other one; ends with a look
+/// at whether either has changed.
+pub(crate) fn ask_both<T: Send>(
+    py: Python<'_>,
+    handle: &Handle,
+    other: &Handle,
+    question: impl FnOnce(&Watch) -> Result<T, (bool, Error)> + Send,
+) -> PyResult<T> {
+    let answer = handle.conductor.conduct_with(py, &other.conductor, |watch| {
+        Ok(match question(watch) {
+            Ok(answer) => {
+                let answer = handle.pool.unchanged(Ok(answer)).map_err(|error| (false, error));
+                answer.and_then(|answer| {
+                    other.pool.unchanged(Ok(answer)).map_err(|error| (true, error))
+                })
+            }
+            Err((is_others, error)) => {
+                let pool = if is_others { &other.pool } else { &handle.pool };
+                pool.unchanged(Err(error)).map_err(|error| (is_others, error))
+            }
+        })
+    })?;
+    answer.map_err(|(is_others, error)| {
+        let conductor = if is_others { &other.conductor } else { &handle.conductor };
+        exception(py, &conductor.source, &error)
+    })
 }
 
 /// A table that is being read. After an error it stays ended: what the failed batch had taken
@@ -102,6 +141,11 @@ pub(crate) struct Rows<B: Batches>(Turn<(Reading<B>, std::vec::IntoIter<B::Row>)
 impl<B: Batches> Rows<B> {
     pub(crate) fn new(origin: Origin, batches: B) -> Self {
         Self(Turn::new((Reading::new(origin, batches), Vec::new().into_iter())))
+    }
+
+    /// What the batches say of themselves between rows; None while this thread reads.
+    pub(crate) fn ask<R>(&self, py: Python<'_>, of: impl FnOnce(&B) -> R) -> Option<R> {
+        self.0.take_attached(py, |(reading, _)| of(&reading.batches))
     }
 
     /// The next row. Threads that share the iterator share the rows.
