@@ -44,11 +44,15 @@ class ThinPool:
         metadata: Its metadata device, as ``major:minor`` or as a path.
         data: Its data device.
         block_sectors: Sectors in a data block.
+        low_water_blocks: Free data blocks at which the kernel sends an event, or None.
+        features: What else it was told, such as ``error_if_no_space``.
     """
 
     metadata: str
     data: str
     block_sectors: int
+    low_water_blocks: int | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,10 @@ def _thin(words: list[str]) -> Thin | str:
 
 def _thin_pool(words: list[str]) -> ThinPool | str:
     match words:
-        case [metadata, data, block, *_] if _DEVICE.fullmatch(metadata) and re.fullmatch(
+        case [metadata, data, block, *rest] if _DEVICE.fullmatch(metadata) and re.fullmatch(
             "[0-9]{1,9}", block
         ):
-            return ThinPool(metadata, data, int(block))
+            mark = int(rest[0]) if rest and re.fullmatch("[0-9]{1,19}", rest[0]) else None
+            return ThinPool(metadata, data, int(block), mark, tuple(rest[2:]))
         case _:
             return "no metadata device, data device and block size after `thin-pool`"
