@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from thinscope.errors import NamesError
 from thinscope.names import files
-from thinscope.names.model import Names, Object, Record, State, Unread
+from thinscope.names.model import Names, Object, Record, State, Unread, Upkeep
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["Names", "Object", "Record", "State", "Unread", "read", "recognised"]
+__all__ = ["Names", "Object", "Record", "State", "Unread", "Upkeep", "read", "recognised"]
 
 _MANAGERS = (
     "docker",

@@ -20,7 +20,7 @@ from thinscope.errors import NamesError
 from thinscope.names import files
 from thinscope.names.fields import in_loops
 from thinscope.names.ledger import shown
-from thinscope.names.model import MAX_DEVICE, Names, Object, Record, State, Unread
+from thinscope.names.model import MAX_DEVICE, Names, Object, Record, State, Unread, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,6 +199,18 @@ _KINDS: Mapping[type, Mapping[str, _Kind]] = {
         "removal": _many(_many(_text)),
     },
     Unread: {"where": _text, "why": _text},
+    Upkeep: {
+        "metadata_device": _text,
+        "profile": _text,
+        "extent_bytes": _optional(_BYTES),
+        "free_extents": _optional(_U64),
+        "threshold": _optional(_U64),
+        "percent": _optional(_U64),
+        "settings": _text,
+        "settings_unread": _text,
+        "is_full_an_error": _optional(_flag),
+        "low_water_blocks": _optional(_U64),
+    },
 }
 _NAMES: Mapping[str, _Kind] = {
     "manager": _text,
@@ -217,6 +229,7 @@ _NAMES: Mapping[str, _Kind] = {
     "unread": _many(_struct(Unread, _KINDS[Unread])),
     "metadata": _optional(lambda value: Path(_text(value))),
     "hint": _optional(_text),
+    "upkeep": _struct(Upkeep, _KINDS[Upkeep]),
 }
 
 

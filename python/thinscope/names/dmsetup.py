@@ -14,7 +14,7 @@ from thinscope.names import files
 from thinscope.names.fields import operand
 from thinscope.names.ledger import Ledger, not_a_device, whole
 from thinscope.names.lvm_pool import from_dm_name
-from thinscope.names.model import MAX_DEVICE, SECTOR, Names, Object, Record
+from thinscope.names.model import MAX_DEVICE, SECTOR, Names, Object, Record, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,9 +108,15 @@ def _names(
         _add(ledger, line, pool_name)
     objects, records, unread = ledger.finish()
     block_bytes = hint = None
+    upkeep = Upkeep()
     if pool is not None and isinstance(pool.target, ThinPool):
         block_bytes = pool.target.block_sectors * SECTOR
         hint = f"the metadata device is {_path(pool.target.metadata)}"
+        upkeep = Upkeep(
+            metadata_device=_path(pool.target.metadata),
+            is_full_an_error="error_if_no_space" in pool.target.features,
+            low_water_blocks=pool.target.low_water_blocks,
+        )
     return Names(
         manager="dmsetup",
         source=path,
@@ -122,6 +128,7 @@ def _names(
         records=records,
         unread=unread,
         hint=hint,
+        upkeep=upkeep,
     )
 
 

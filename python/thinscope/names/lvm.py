@@ -6,12 +6,12 @@ hold many versions of many volume groups: the one with the highest sequence numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from thinscope.errors import NamesError
 from thinscope.formats import lvm_text
-from thinscope.names import files, lvm_groups, lvm_report
+from thinscope.names import files, lvm_groups, lvm_report, lvm_settings
 from thinscope.names.ledger import moment, shown
 from thinscope.names.lvm_pool import names_of
 from thinscope.names.model import Names, Unread
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from thinscope.formats.lvm_text import Glance, Section
     from thinscope.names.lvm_pool import Pool
 
-__all__ = ["read", "recognises"]
+__all__ = ["of_section", "read", "recognises"]
 
 LOOKED_AT = 64
 """Files of a folder that are looked at before it is taken for something else."""
@@ -71,12 +71,34 @@ def read(path: Path) -> tuple[Names, ...]:
         data = files.read(path)
         found = [names_of(pool, path) for pool in lvm_report.pools(data, path)]
     else:
-        parsed = _parsed(path)
-        version = _version(parsed)
-        found = [names_of(pool, path, version) for pool in lvm_groups.pools(parsed)]
+        found = [*of_section(_parsed(path), path)]
     if not found:
         raise NamesError("no thin pool in it", source=str(path))
-    return tuple(found)
+    return tuple(_with_settings(names, path) for names in found)
+
+
+def _with_settings(names: Names, path: Path) -> Names:
+    """Take the settings of LVM's own folder, if the records lie in it."""
+    folder = lvm_settings.own_folder(path)
+    if folder is None:
+        return names
+    try:
+        found = lvm_settings.read(folder, names.upkeep.profile)
+    except NamesError as error:
+        # No record is missing for it: that must not make orphans less sure.
+        return replace(names, upkeep=replace(names.upkeep, settings_unread=str(error)))
+    return replace(names, upkeep=found.put_into(names.upkeep))
+
+
+def of_section(parsed: Section, source: Path) -> tuple[Names, ...]:
+    """Return what a text says of each thin pool in it.
+
+    Args:
+        parsed: The text, read by `thinscope.formats.lvm_text`.
+        source: Where it was read.
+    """
+    version = _version(parsed)
+    return tuple(names_of(pool, source, version) for pool in lvm_groups.pools(parsed))
 
 
 def _folder(folder: Path) -> list[Names]:

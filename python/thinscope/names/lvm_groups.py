@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from thinscope.names.ledger import moment, shown, whole
 from thinscope.names.lvm_pool import REMOVED, Pool, Volume, find_readers
-from thinscope.names.model import SECTOR, Unread
+from thinscope.names.model import SECTOR, Unread, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _pools(name: str, group: Section, prefix: str) -> list[Pool]:
     found: dict[str, Pool] = {}
     for segment in segments:
         if segment.kind == "thin-pool":
-            found.setdefault(segment.volume, _pool(name, segment))
+            found.setdefault(segment.volume, _pool(name, segment, group))
     extent = _number(group, "extent_size")
     past = _past(group)
     for segment in segments:
@@ -76,15 +76,50 @@ def _segments(group: Section, prefix: str) -> Iterator[_Segment]:
                 yield _Segment(volume, section, f"{prefix}{volume}/{key}", kind, values)
 
 
-def _pool(group: str, segment: _Segment) -> Pool:
+def _pool(name: str, segment: _Segment, group: Section) -> Pool:
     chunk = _number(segment.values, "chunk_size")
     return Pool(
-        group=group,
+        group=name,
         name=segment.volume,
         transaction_id=_number(segment.values, "transaction_id"),
         block_bytes=chunk * SECTOR if chunk else None,
         metadata=_text(segment.values, "metadata"),
+        upkeep=_upkeep(segment.section, group),
     )
+
+
+def _upkeep(pool: Section, group: Section) -> Upkeep:
+    extent = _number(group, "extent_size")
+    flags = pool.get("flags")
+    return Upkeep(
+        profile=_text(pool, "profile") or _text(group, "profile") or "",
+        extent_bytes=extent * SECTOR if extent else None,
+        free_extents=_free_extents(group),
+        is_full_an_error=isinstance(flags, list) and "ERROR_WHEN_FULL" in flags,
+    )
+
+
+def _free_extents(group: Section) -> int | None:
+    """Return the extents that the physical volumes could still give out."""
+    used: dict[str, int] = {}
+    for segment in _segments(group, ""):
+        extents = _number(segment.values, "extent_count") or 0
+        for key in ("stripes", "mirrors"):
+            areas = segment.values.get(key)
+            names = areas[::2] if isinstance(areas, list) else []
+            taken = extents // len(names) if names and key == "stripes" else extents
+            for name in names:
+                used[str(name)] = used.get(str(name), 0) + taken
+    free = 0
+    for name, volume in _section(group, "physical_volumes").items():
+        count = _number(volume, "pe_count") if isinstance(volume, dict) else None
+        if count is None or not isinstance(volume, dict):
+            return None
+        status, flags = volume.get("status"), volume.get("flags")
+        can_be_used = isinstance(status, list) and "ALLOCATABLE" in status
+        if can_be_used and not (isinstance(flags, list) and "MISSING" in flags):
+            free += max(0, count - used.get(name, 0))
+    return free
 
 
 def _volume(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from thinscope.names.fields import operand
 from thinscope.names.ledger import Ledger, not_a_device, whole
-from thinscope.names.model import MAX_DEVICE, Names, Object, Record, State, Unread
+from thinscope.names.model import MAX_DEVICE, Names, Object, Record, State, Unread, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -89,6 +89,7 @@ class Pool:
         unread: What could not be read.
         is_pending: Whether messages to the kernel are queued.
         is_complete: Whether all its volumes are on record.
+        upkeep: How it is run, and how it can grow.
     """
 
     group: str
@@ -102,6 +103,7 @@ class Pool:
     unread: list[Unread] = field(default_factory=list)
     is_pending: bool = False
     is_complete: bool = True
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 def dm_name(group: str, volume: str) -> str:
@@ -164,7 +166,8 @@ def names_of(pool: Pool, source: Path, version: str = "", unread: Iterable[Unrea
         source=source,
         version=version,
         pool=f"{pool.group}/{pool.name}",
-        dm_pool=f"{dm_name(pool.group, pool.name)}-tpool",
+        # LVM puts a layer over a pool that has volumes of its own.
+        dm_pool=dm_name(pool.group, pool.name) + ("" if is_foreign else "-tpool"),
         transaction_id=None if is_foreign else pool.transaction_id,
         is_pending=pool.is_pending,
         is_complete=pool.is_complete and not is_foreign,
@@ -173,14 +176,21 @@ def names_of(pool: Pool, source: Path, version: str = "", unread: Iterable[Unrea
         records=records,
         unread=refused,
         hint=_hint(pool),
+        upkeep=replace(pool.upkeep, metadata_device=_metadata_device(pool)),
     )
 
 
 def _hint(pool: Pool) -> str:
-    metadata = pool.metadata or f"{pool.name}_tmeta"
-    command = f"lvchange -ay {pool.group}/{metadata}"
-    device = f"/dev/mapper/{dm_name(pool.group, metadata)}"
-    return f"the metadata device is {device}; if the pool is not active, `{command}` makes it"
+    command = f"lvchange -ay {pool.group}/{_metadata(pool)}"
+    return f"the metadata device is {_metadata_device(pool)}; if the pool is not active, `{command}` makes it"
+
+
+def _metadata(pool: Pool) -> str:
+    return pool.metadata or f"{pool.name}_tmeta"
+
+
+def _metadata_device(pool: Pool) -> str:
+    return f"/dev/mapper/{dm_name(pool.group, _metadata(pool))}"
 
 
 def _record(pool: Pool, volume: Volume, device: int) -> Record:

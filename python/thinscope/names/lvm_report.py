@@ -10,7 +10,7 @@ from thinscope.errors import NamesError
 from thinscope.names.files import json_of
 from thinscope.names.ledger import moment, whole
 from thinscope.names.lvm_pool import REMOVED, Pool, Volume, find_readers
-from thinscope.names.model import SECTOR
+from thinscope.names.model import SECTOR, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +141,12 @@ def _pool(row: _Row) -> Pool:
         transaction_id=row.number("transaction_id"),
         block_bytes=size(row.cells.get("chunk_size")) or None,
         metadata=row.text("metadata_lv"),
+        upkeep=Upkeep(
+            profile=row.text("lv_profile") or "",
+            extent_bytes=size(row.cells.get("vg_extent_size")) or None,
+            free_extents=row.number("vg_free_count"),
+            is_full_an_error={"error": True, "queue": False}.get(row.text("lv_when_full") or ""),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["MAX_DEVICE", "SECTOR", "Names", "Object", "Record", "State", "Unread"]
+__all__ = ["MAX_DEVICE", "SECTOR", "Names", "Object", "Record", "State", "Unread", "Upkeep"]
 
 MAX_DEVICE = (1 << 24) - 1
 """The highest id that a device can have."""
@@ -132,6 +132,37 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """How a pool is run, and how it can grow, as far as records tell.
+
+    Attributes:
+        metadata_device: The path of its metadata device, or an empty string.
+        profile: The profile of LVM that holds its settings, or an empty string.
+        extent_bytes: Bytes in the unit in which its volume group gives out space, or None.
+        free_extents: Extents of the volume group that are free to be given out, or None.
+        threshold: The percentage in use from which on it is extended by itself, or None where no
+            setting was read.
+        percent: The percentage of its size that is then added, likewise.
+        settings: The file that says so, or an empty string.
+        settings_unread: Why settings that are there could not be read, or an empty string.
+        is_full_an_error: Whether writes fail at once when no data block is free, or wait; None where
+            it is not told.
+        low_water_blocks: Free data blocks at which the kernel sends an event, or None.
+    """
+
+    metadata_device: str = ""
+    profile: str = ""
+    extent_bytes: int | None = None
+    free_extents: int | None = None
+    threshold: int | None = None
+    percent: int | None = None
+    settings: str = ""
+    settings_unread: str = ""
+    is_full_an_error: bool | None = None
+    low_water_blocks: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """What one manager has on record of one pool.
 
@@ -158,6 +189,7 @@ class Names:
         unread: What could not be read.
         metadata: The file that holds the pool's metadata, if the manager keeps one, or None.
         hint: Where the pool's metadata device is, in words, as far as the records tell, or None.
+        upkeep: How the pool is run, and how it can grow.
     """
 
     manager: str
@@ -176,6 +208,7 @@ class Names:
     unread: tuple[Unread, ...] = ()
     metadata: Path | None = None
     hint: str | None = None
+    upkeep: Upkeep = Upkeep()
 
     def is_of(self, transaction_id: int) -> bool:
         """Return whether a pool with this transaction id is as the records expect it."""
