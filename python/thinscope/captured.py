@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from thinscope._core import Extents
 from thinscope.errors import NamesError, SourceError
 from thinscope.source import named
 
@@ -240,6 +241,8 @@ def is_captured(source: Source) -> bool:
                 head = file.read(SECTOR)
         elif isinstance(source, (bytes, bytearray, memoryview)):
             head = bytes(source[:SECTOR])
+        elif isinstance(source, Extents):
+            return False
         else:
             source.seek(0)
             head = source.read(SECTOR)
@@ -283,7 +286,7 @@ def opened(source: Source, progress: Callable[[str, int, int], object] | None = 
     elif isinstance(source, (bytes, bytearray, memoryview)):
         file = io.BytesIO(source)
     else:
-        file = source
+        file = cast("BinaryIO", source)
     try:
         return _Reading(file, name, descriptor).read(progress)
     except BaseException:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from thinscope import _core
@@ -28,6 +25,7 @@ from thinscope.captured import (
 )
 from thinscope.errors import CorruptMetadata, NamesError, NotThinMetadata, UnsupportedMetadata
 from thinscope.source import Identity, named
+from thinscope.target import Target, created, refuse_records, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +60,7 @@ def capture(  # noqa: PLR0913 - keywords
     file: str | os.PathLike[str] | BinaryIO,
     *,
     names: Iterable[str | os.PathLike[str]] = (),
+    more_pvs: Iterable[Source] = (),
     metadata_snapshot: bool = False,
     overwrite: bool = False,
     threads: int | None = None,
@@ -77,6 +76,7 @@ def capture(  # noqa: PLR0913 - keywords
         source: As `thinscope.open` takes it.
         file: A path, or a binary file object. A new file takes the path when all is done.
         names: As `thinscope.open` takes them.
+        more_pvs: As `thinscope.open` takes them.
         metadata_snapshot: Take a pool that is in use as its held metadata snapshot keeps it; the
             file is then read so, too.
         overwrite: Whether a file that is there is replaced.
@@ -99,15 +99,17 @@ def capture(  # noqa: PLR0913 - keywords
     """
     # Imported here: most questions write nothing.
     from thinscope.locate import locate  # noqa: PLC0415
-    from thinscope.target import Target  # noqa: PLC0415
 
     records = tuple(names)
-    located = locate(source, records, progress)
+    located = locate(
+        source, records, progress, more_pvs=more_pvs, metadata_snapshot=metadata_snapshot
+    )
     if len(located.names) > MOST_NAMES:
         raise NamesError(f"more than {MOST_NAMES} sources of names, which a capture cannot hold")
     opened, name = named(located.metadata)
     identity = Identity.of(opened)
-    _refuse_records(file, records, source)
+    folder = source if isinstance(source, (str, os.PathLike)) else None
+    refuse_records(file, records, folder)
     writing = _Writing(
         source=opened,
         name=name,
@@ -122,27 +124,6 @@ def capture(  # noqa: PLR0913 - keywords
         return writing.write(scratch, _called(file))
 
 
-def _refuse_records(
-    file: str | os.PathLike[str] | BinaryIO,
-    records: Sequence[str | os.PathLike[str]],
-    source: Source,
-) -> None:
-    """Refuse to write over what names are taken from: a file, or one in a manager's folder."""
-    own = Identity.of(file)
-    if own is None:
-        return
-    path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
-    folders = Path(os.path.realpath(path)).parents if path is not None else ()
-    texts = [os.fspath(each) for each in records]
-    taken = {Identity.of(text) for text in (*texts, *(text.rpartition("#")[0] for text in texts))}
-    if own in taken:
-        raise OSError(errno.EINVAL, "names are taken from it", path)
-    if isinstance(source, (str, os.PathLike)):
-        taken.add(Identity.of(source))
-    if not taken.isdisjoint(map(Identity.of, folders)):
-        raise OSError(errno.EINVAL, "names are taken from the folder that it is in", path)
-
-
 def _called(file: object) -> str:
     if isinstance(file, (str, os.PathLike)):
         return os.fsencode(file).decode(errors="backslashreplace")
@@ -155,8 +136,6 @@ def _scratch(written: Any) -> Iterator[BinaryIO]:  # noqa: ANN401 - what a `Targ
     """Yield a file that can be written at any place: the new one, or one that is copied at the end."""
     import sys  # noqa: PLC0415 - as for `locate`
 
-    from thinscope.target import created  # noqa: PLC0415 - as for `locate`
-
     if isinstance(written, tuple):
         with created(written) as file:
             yield file
@@ -166,7 +145,7 @@ def _scratch(written: Any) -> Iterator[BinaryIO]:  # noqa: ANN401 - what a `Targ
         yield cast("BinaryIO", file)
         file.seek(0)
         while piece := file.read(_PIECE):
-            _write_all(sys.stdout.buffer if written is None else written, piece)
+            write_all(sys.stdout.buffer if written is None else written, piece)
 
 
 class _Writing:
@@ -242,7 +221,7 @@ class _Writing:
         info = tarfile.TarInfo(name)
         info.size, info.mtime, info.mode = size, int(self._taken.timestamp()), 0o644
         file.seek(at)
-        _write_all(file, info.tobuf(tarfile.GNU_FORMAT))
+        write_all(file, info.tobuf(tarfile.GNU_FORMAT))
 
     def _write_names(
         self, file: BinaryIO, at: int, names: Sequence[tuple[Sequence[Names], str | None]]
@@ -257,7 +236,7 @@ class _Writing:
         for number, (found, pool) in enumerate(names, 1):
             name, data = names_member(number), captured.written(found, pool)
             self._write_header(file, at, name, len(data))
-            _write_all(file, data + bytes(padding(len(data))))
+            write_all(file, data + bytes(padding(len(data))))
             at = file.tell()
             total += len(data)
             if total > NAMES_LIMIT:
@@ -266,7 +245,7 @@ class _Writing:
             sha256 = hashlib.sha256(data).hexdigest()
             members.append({"member": name, "bytes": len(data), "sha256": sha256})
         file.seek(at)
-        _write_all(file, bytes(2 * SECTOR))
+        write_all(file, bytes(2 * SECTOR))
         file.truncate()
         return members
 
@@ -275,7 +254,7 @@ class _Writing:
 
         data = json.dumps(document, indent=1).encode()
         self._write_header(file, 0, DOCUMENT, _ROOM)
-        _write_all(file, data.ljust(_ROOM - 1) + b"\n")
+        write_all(file, data.ljust(_ROOM - 1) + b"\n")
 
     def _document(
         self, copied: _core.Copied, members: list[dict[str, object]]
@@ -374,17 +353,3 @@ def _told(found: ReadBack) -> dict[str, object]:
         "disagreeing_devices": len(found.disagreeing),
         "disagreeing": [list(device) for device in found.disagreeing[:_MOST_LISTED]],
     }
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    """Write all bytes; a raw file may take less at a time."""
-    while data:
-        count: int | None = file.write(data)
-        if count is None:
-            # Raw files say so that they cannot take anything now; others say nothing.
-            if isinstance(file, io.RawIOBase):
-                raise BlockingIOError(errno.EAGAIN, "write() would have to wait")
-            return
-        if not 0 < count <= len(data):
-            raise ValueError(f"write() of {len(data)} bytes took {count}")
-        data = data[count:]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import stat
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from thinscope.errors import ThinscopeError
 from thinscope.source import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
-__all__ = ["NewFile", "Target", "created"]
+__all__ = ["NewFile", "Target", "created", "refuse_records", "write_all"]
 
 NewFile: TypeAlias = tuple[str, tuple[int, int, int] | None]
 """A file to be made, with mode, owner and group of the file that it is to replace."""
@@ -42,6 +45,7 @@ class Target:
         source: object,
         opened: Identity | None,
         overwrite: bool = True,
+        kept: Iterable[tuple[object, str]] = (),
     ) -> None:
         """Take what the caller named.
 
@@ -50,6 +54,7 @@ class Target:
             source: What is read, which is not to be written.
             opened: The identity that it had when it was opened.
             overwrite: Whether a file with something in it, or a block device, may be written over.
+            kept: What else is not to be written, each with what it is.
 
         Raises:
             TypeError: It is neither.
@@ -62,6 +67,7 @@ class Target:
         self._source = source
         self._never = opened.and_what_is_below() if opened else frozenset()
         self._overwrite = overwrite
+        self._kept = tuple(kept)
         self._in_place: BinaryIO | None = None
         self._new: str | None = None
         self._final = ""
@@ -75,6 +81,12 @@ class Target:
         """
         if self._target is self._source or Identity.of(self._target) in self._never:
             raise OSError(errno.EINVAL, "it is the source, which is never written to", self._path)
+        for kept, what in self._kept:
+            own = Identity.of(kept)
+            if self._target is kept or (
+                own and Identity.of(self._target) in own.and_what_is_below()
+            ):
+                raise OSError(errno.EINVAL, f"it is {what}, which is never written to", self._path)
         if self._path is None:
             return self._object()
         try:
@@ -171,6 +183,54 @@ def created(new: NewFile) -> BinaryIO:
             os.fchown(file, owner, group)
         os.fchmod(file, mode)
     return os.fdopen(file, "r+b", buffering=0)
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes; a raw file may take less at a time.
+
+    Raises:
+        BlockingIOError: A raw file cannot take anything now.
+    """
+    while data:
+        count: int | None = file.write(data)
+        if count is None:
+            # Raw files say so that they cannot take anything now; others say nothing.
+            if isinstance(file, io.RawIOBase):
+                raise BlockingIOError(errno.EAGAIN, "write() would have to wait")
+            return
+        if not 0 < count <= len(data):
+            raise ValueError(f"write() of {len(data)} bytes took {count}")
+        data = data[count:]
+
+
+def refuse_records(
+    file: str | os.PathLike[str] | BinaryIO,
+    records: Iterable[str | os.PathLike[str]],
+    folder: str | os.PathLike[str] | None = None,
+) -> None:
+    """Refuse to write over what names are taken from: a file, or one in a manager's folder.
+
+    Args:
+        file: What is to be written.
+        records: Files and folders that names are taken from, ``PATH#POOL`` as well.
+        folder: One more, which may be a folder.
+
+    Raises:
+        OSError: It is one of them, or in one.
+    """
+    own = Identity.of(file)
+    if own is None:
+        return
+    path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
+    folders = Path(os.path.realpath(path)).parents if path is not None else ()
+    texts = [os.fspath(each) for each in records]
+    taken = {Identity.of(text) for text in (*texts, *(text.rpartition("#")[0] for text in texts))}
+    if own in taken:
+        raise OSError(errno.EINVAL, "names are taken from it", path)
+    if folder is not None:
+        taken.add(Identity.of(folder))
+    if not taken.isdisjoint(map(Identity.of, folders)):
+        raise OSError(errno.EINVAL, "names are taken from the folder that it is in", path)
 
 
 def _opened_whole(path: str, flags: int) -> int:
