@@ -59,7 +59,7 @@ class _PeerCommand(click.Command):
                 return ExitCode.PEER_FAILED
             flush(sys.stdout)
             if not ctx.params.get("quiet"):
-                failure = told(error)
+                failure = told(error, is_tolerant=False)
                 tell(failure.message, failure.hint)
             return ExitCode.PEER_FAILED
         return ExitCode.ANSWERED

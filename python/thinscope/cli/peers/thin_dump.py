@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import Literal
 
 import click
@@ -12,7 +13,9 @@ from thinscope.cli.failure import Failure
 from thinscope.cli.peers.command import peer_command
 from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
-from thinscope.cli.streams import tell_may_be_stale
+from thinscope.cli.streams import tell, tell_may_be_stale
+from thinscope.errors import ThinscopeError
+from thinscope.report.gaps import Gaps
 
 __all__ = ["command"]
 
@@ -31,15 +34,15 @@ _PARAMETERS: list[click.Parameter] = [
     Option(
         ["-r", "--repair"],
         is_flag=True,
-        conflicts_with="metadata_snap",
-        help="Not there yet: damaged metadata cannot be repaired on the way.",
+        conflicts_with=("metadata_snap",),
+        help="Read every block, and write the best state that is left: see `thinscope salvage`.",
     ),
     Option(
         ["-m", "--metadata-snap"],
         metavar="BLOCKNR",
         type=Unsigned(64),
         if_bare=_ANY_BLOCK,
-        conflicts_with="repair",
+        conflicts_with=("repair",),
         help="Read the pool as its held metadata snapshot keeps it, which lies in that block.",
     ),
     Option(
@@ -103,18 +106,18 @@ def command(  # noqa: PLR0913 - the options of thin_dump
     What devices share is written once. INPUT is the metadata of a pool: a metadata device, or a
     copy of one, also packed.
     """
-    if repair:
-        hint = "without it thin_dump stops at damage; `thinscope SOURCE` tells what is damaged"
-        raise Failure("--repair is not there yet", hint)
     if output is None and sys.stdout is None:
         raise Failure("stdout is closed")
     is_shown = output is None and sys.stdout.isatty()
-    with (
-        ProgressBar(is_wanted=not (quiet or is_shown)) as progress,
-        thinscope.open(
-            source, metadata_snapshot=metadata_snap is not None, progress=progress
-        ) as pool,
-    ):
+    with ProgressBar(is_wanted=not (quiet or is_shown)) as progress, ExitStack() as stack:
+        if repair:
+            pool = stack.enter_context(_repaired(source, data_block_size, progress, quiet=quiet))
+        else:
+            pool = stack.enter_context(
+                thinscope.open(
+                    source, metadata_snapshot=metadata_snap is not None, progress=progress
+                )
+            )
         if metadata_snap not in (None, _ANY_BLOCK, pool.superblock.block):
             held = f"the held metadata snapshot lies in block {pool.superblock.block}"
             raise Failure(f"{held}, not in block {metadata_snap}")
@@ -136,3 +139,39 @@ def command(  # noqa: PLR0913 - the options of thin_dump
         )
         if pool.may_be_stale and not quiet:
             tell_may_be_stale()
+
+
+def _repaired(
+    source: str, data_block_size: int | None, progress: ProgressBar, *, quiet: bool
+) -> thinscope.Pool:
+    """Open the state that is left of a damaged pool.
+
+    Raises:
+        Failure: There is none.
+    """
+    try:
+        found = thinscope.salvage(source, data_block_sectors=data_block_size, progress=progress)
+    except ValueError as error:
+        if isinstance(error, ThinscopeError):
+            raise
+        raise Failure(str(error), "in sectors, from 128 to 2097152 in steps of 128") from error
+    if found.data_block_bytes is None:
+        hint = "give it in sectors: --data-block-size 128 is 64 KiB"
+        raise Failure("no superblock is left that tells the size of a data block", hint)
+    state = found.to_restore
+    if state is None:
+        hint = "`thinscope salvage` lists what is left; --root of other commands reads single trees"
+        raise Failure("no state is left of which all trees are there", hint)
+    if state.is_whole:
+        pool = found.open(state)
+        if not (quiet or state.is_live):
+            tell(f"note: the live state is damaged: that of root {state.root} is written")
+    else:
+        pool = found.open(state, tolerant=True)
+        gaps = Gaps.of(pool)
+        if gaps.are_any and not quiet:
+            tell(
+                f"note: left out, since it is broken: {gaps.summary}",
+                "`thinscope check` tells which devices are hit",
+            )
+    return pool

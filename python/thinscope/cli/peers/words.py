@@ -6,6 +6,7 @@ takes one only behind ``=``, none may be given twice unless it says so, none may
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HIDDEN", "Misuse", "Option", "Unsigned", "read_words"]
+__all__ = ["HIDDEN", "IO_ENGINE", "Misuse", "Option", "Unsigned", "read_words"]
 
 
 _ALIKE = 0.7
@@ -37,7 +38,8 @@ class Option(click.Option):
     Attributes:
         if_absent: What it means when it is not given.
         if_bare: What it means when no ``=VALUE`` follows, where it may lack its value.
-        conflicts_with: The name of an option that it cannot go with.
+        conflicts_with: The names of options that it cannot go with.
+        is_either: Whether it and those others are told as a choice.
         is_list: Whether its value is several with commas between them.
     """
 
@@ -46,7 +48,8 @@ class Option(click.Option):
         words: list[str],
         *,
         if_bare: object = None,
-        conflicts_with: str | None = None,
+        conflicts_with: tuple[str, ...] = (),
+        is_either: bool = False,
         is_list: bool = False,
         **settings: Any,  # noqa: ANN401 - click's own
     ) -> None:
@@ -55,6 +58,7 @@ class Option(click.Option):
         self.if_bare = if_bare
         self.if_absent = settings.get("default")
         self.conflicts_with = conflicts_with
+        self.is_either = is_either
         self.is_list = is_list
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
@@ -110,11 +114,14 @@ class Unsigned(click.ParamType):  # type: ignore[type-arg] # generic only in new
         return int(digits)
 
 
+IO_ENGINE = Option(["--io-engine"], metavar="IO_ENGINE", type=str, hidden=True)
+"""What scripts may give and help does not tell. Blocks are read in one way only."""
+
 HIDDEN: tuple[Option, ...] = (
     Option(["-v", "verbosity"], is_flag=True, multiple=True, hidden=True),
-    Option(["--io-engine"], metavar="IO_ENGINE", type=str, hidden=True),
+    IO_ENGINE,
 )
-"""What scripts may give and help does not tell. Blocks are read in one way only."""
+"""The same with `-v`, which some programs take."""
 
 
 def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | None:
@@ -169,7 +176,7 @@ class _Reading:
             raise self._unexpected(name)
         if option.is_flag and equals:
             message = f"unexpected value '{value}' for '{name}' found; no more were expected"
-            raise Misuse(message, self._usage_so_far(option))
+            raise Misuse(message, f"{self._name} {self._with_required([option.usage])}")
         self._add(option, value if equals else None, rest)
 
     def take_short(self, word: str, rest: Iterator[str]) -> str | None:
@@ -259,11 +266,17 @@ class _Reading:
     def _look_for_conflicts(self) -> None:
         given = [option for option in self._given_options() if option.conflicts_with]
         for option in given:
-            for other in given:
-                if other.name == option.conflicts_with:
-                    message = f"the argument '{option.usage}' cannot be used with '{other.usage}'"
-                    del self._given[str(other.name)]
-                    raise Misuse(message, self._usage_so_far())
+            others = [other for other in given if other.name in option.conflicts_with]
+            if not others:
+                continue
+            if len(others) == 1:
+                listed = f" '{others[0].usage}'"
+            else:
+                listed = ":" + "".join(f"\n  {other.usage}" for other in others)
+            for other in others:
+                del self._given[str(other.name)]
+            message = f"the argument '{option.usage}' cannot be used with{listed}"
+            raise Misuse(message, self._usage_so_far())
 
     def _look_for_missing(self) -> None:
         missing = [option.usage for option in self._options if self._lacks(option)]
@@ -277,6 +290,10 @@ class _Reading:
     def _lacks(self, parameter: click.Parameter) -> bool:
         return parameter.required and parameter.name not in self._given
 
+    @staticmethod
+    def _is_told(option: Option) -> bool:
+        return not option.hidden and option.name != "version"
+
     def _given_options(self) -> list[Option]:
         """Those that can be seen, in the order in which they were given."""
         by_name = {option.name: option for option in self._options if not option.hidden}
@@ -286,23 +303,39 @@ class _Reading:
         message = f"unexpected argument '{word}' found"
         known = [known for known in (*self._by_word, "--help") if known.startswith("--")]
         likeness = {each: _likeness(word[2:], each[2:]) for each in known}
-        similar = max(known, key=lambda each: likeness[each])
+        # Of words that are as much alike, the last one.
+        similar = max(reversed(known), key=lambda each: likeness[each])
         if word.startswith("--") and likeness[similar] > _ALIKE:
             tip = f"\n\n  tip: a similar argument exists: '{similar}'"
-            return Misuse(message + tip, self._usage_so_far(self._by_word.get(similar)))
+            usage = self._usage_so_far(self._by_word.get(similar), as_choices=True)
+            return Misuse(message + tip, usage)
         tip = f"\n\n  tip: to pass '{word}' as a value, use '-- {word}'" if self._arguments else ""
-        usage = self._usage_so_far() if word.startswith("--") else self._usage()
+        is_long = word.startswith("--")
+        usage = self._usage_so_far(as_choices=True) if is_long else self._usage()
         return Misuse(message + tip, usage)
 
     def _usage(self) -> str:
-        return f"{self._name} {self._with_required(['[OPTIONS]'], options_first=True)}"
+        has_more = any(self._is_told(option) for option in self._options if not option.required)
+        options = ["[OPTIONS]"] if has_more else []
+        return f"{self._name} {self._with_required(options, options_first=True)}"
 
-    def _usage_so_far(self, more: Option | None = None) -> str:
-        """With the options that were given in place of all."""
+    def _usage_so_far(self, more: Option | None = None, *, as_choices: bool = False) -> str:
+        """With the options that were given in place of all, or each with what it excludes."""
         given = self._given_options() + ([more] if more else [])
         is_begun = given or any(each.name in self._given for each in self._arguments)
-        used = dict.fromkeys(option.usage for option in given if not option.required)
+        if as_choices:  # these stand behind the others
+            given.sort(key=lambda option: option.is_either)
+        tell = self._choice if as_choices else attrgetter("usage")
+        used = dict.fromkeys(tell(option) for option in given if not option.required)
         return f"{self._name} {self._with_required(list(used))}" if is_begun else self._usage()
+
+    def _choice(self, option: Option) -> str:
+        """Return how an option is written, with the other one that can stand in its place."""
+        others = (each for each in self._options if each.name in option.conflicts_with)
+        other = next(others, None) if option.is_either else None
+        if other is None:
+            return option.usage
+        return f"<{'|'.join(sorted((option.usage, other.usage)))}>"
 
     def _with_required(self, used: list[str], *, options_first: bool = False) -> str:
         required = [option.usage for option in self._options if option.required]
