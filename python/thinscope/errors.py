@@ -12,11 +12,13 @@ __all__ = [
     "NamesError",
     "NoMetadataSnapshot",
     "NotThinMetadata",
+    "SeveralPools",
     "SourceChanged",
     "SourceError",
     "SourceInUse",
     "ThinscopeError",
     "UnknownDevice",
+    "UnknownRoot",
     "UnsupportedMetadata",
 ]
 
@@ -212,6 +214,28 @@ class UnknownDevice(ThinscopeError, LookupError):
         self.who = who
 
 
+class UnknownRoot(ThinscopeError, LookupError):
+    """A block was named as the root of a state or of a device's tree, and is none.
+
+    Attributes:
+        root: The metadata block.
+    """
+
+    _fields = (*ThinscopeError._fields, "root")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        hint: str | None = None,
+        root: int = 0,
+    ) -> None:
+        """Make the error from its message and the block."""
+        super().__init__(message, source=source, hint=hint)
+        self.root = root
+
+
 class AmbiguousName(ThinscopeError, LookupError):
     """Several objects of the pool answer to what was asked.
 
@@ -235,6 +259,10 @@ class AmbiguousName(ThinscopeError, LookupError):
         super().__init__(message, source=source, hint=hint)
         self.who = who
         self.candidates = candidates
+
+
+class SeveralPools(AmbiguousName):
+    """The source holds several pools, and none was named."""
 
 
 class NamesError(ThinscopeError):

@@ -71,7 +71,7 @@ def _score(names: Names, devices: Mapping[int, Device]) -> int:
         device = devices.get(record.device)
         if device is None:
             continue
-        if record.transaction_id not in (None, device.transaction_id):
+        if device.is_recorded and record.transaction_id not in (None, device.transaction_id):
             return -1
         agreeing += 1
     return agreeing

@@ -59,7 +59,10 @@ class Objects:
                 claim, device = Claim(record, source), devices.get(record.device)
                 if device is None:
                     absent.append(claim)
-                elif record.transaction_id not in (None, device.transaction_id):
+                elif device.is_recorded and record.transaction_id not in (
+                    None,
+                    device.transaction_id,
+                ):
                     stale.append(claim)
                 elif record.device in self.claims:
                     repeated.append(claim)
@@ -225,6 +228,18 @@ class Objects:
         part = self._part(device)
         title = self.title(self._of[device])
         return f"{title} ({part})" if part else title
+
+    def label_on_record(self, device: int) -> str:
+        """Return what a device is called, which the pool may have lost."""
+        if device in self._of:
+            return self.label(device)
+        for claim in self.absent:
+            if claim.record.device == device and (
+                found := self._by_key.get(claim.record.object or "")
+            ):
+                part = claim.record.part
+                return f"{self.title(found)} ({part})" if part else self.title(found)
+        return f"device {device}"
 
     def title(self, object_: Object) -> str:
         """Return what an object is called: ``container web-1``, ``image web:2 (layer 6f3b)``."""

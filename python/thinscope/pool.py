@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from thinscope import _core
-from thinscope.captured import is_captured
+from thinscope.device import Device, Root
+from thinscope.gaps import Gaps
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Sequence
     from types import TracebackType
     from typing import BinaryIO
 
     from thinscope._core import (
+        Delta,
         DeviceFragmentation,
         FreeExtents,
         Mappings,
         NodeFill,
+        Owners,
         ReferenceCounts,
-        Run,
         SpaceUsage,
         Superblock,
     )
-    from thinscope.locate import Wanted
+    from thinscope.locate import Located, Wanted
     from thinscope.names import Names, Object
     from thinscope.objects import Objects
     from thinscope.orphans import Orphan
     from thinscope.sharing import Sharing
     from thinscope.source import Source
+    from thinscope.survey import Survey
     from thinscope.who import Who
 
-__all__ = ["Cell", "Device", "Fragmentation", "Pool", "Progress", "Recount", "open"]
+__all__ = ["Cell", "Device", "Fragmentation", "Pool", "Progress", "Recount", "Root", "open"]
 
 Progress = Callable[[str, int, int], object]
 """Called with what is being done, steps done, and steps in all (0: not known)."""
+
+_BLOCK_LIMIT = (1 << 64) - 1
+"""More than the number of any block."""
 
 if _core.DEBUG_BUILD:
     warnings.warn("thinscope was built without optimisation", RuntimeWarning, stacklevel=2)
 
 
-def open(  # noqa: A001 - the word that users know: thinscope.open
+def open(  # noqa: A001, PLR0913 - the word that users know: thinscope.open; keywords
     source: Source,
     *,
     names: Iterable[str | os.PathLike[str]] = (),
+    more_pvs: Iterable[Source] = (),
     metadata_snapshot: bool = False,
+    tolerant: bool = False,
+    root: int | None = None,
+    data_block_sectors: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Pool:
@@ -64,11 +73,20 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
             file object that can seek. Gzip, zstd and pack files are unpacked. A file object is read
             from any position while the pool is used, and not closed. Also the folder of a manager
             that keeps the metadata in a file, such as ``/var/lib/docker`` in loop-lvm mode, or what
-            `thinscope.capture` wrote; both give the names as well.
+            `thinscope.capture` wrote; both give the names as well. So does a physical volume of LVM,
+            or a disk or an image with one, where the data lies as well: see docs/images.md. Of
+            several pools ``PATH:GROUP/POOL`` names one.
         names: Where to take names from: folders and files of managers' records, see docs/names.md.
             ``PATH#POOL`` where records are about several pools.
+        more_pvs: More physical volumes of the same volume group, or images with them.
         metadata_snapshot: Read the pool as the held metadata snapshot keeps it: the way to read
             a pool that is in use.
+        tolerant: Go on around what is broken below the superblock, instead of ending with
+            `CorruptMetadata`: nothing is put in its place, and `Pool.gaps` tells what is missing.
+        root: Open the state, or the single device, that has its root in this metadata block,
+            see `thinscope.salvage`; reads every block.
+        data_block_sectors: Sectors of 512 bytes in a data block, where `root` is given and no
+            superblock tells.
         threads: Threads that a long question may take, at most 256; by default one a core, at
             most 8.
         progress: Called about twenty times a second during long questions, with what is being
@@ -84,26 +102,50 @@ def open(  # noqa: A001 - the word that users know: thinscope.open
         NoMetadataSnapshot: It was asked for, and the pool holds none.
         UnsupportedMetadata: A version or feature that is not known.
         CorruptMetadata: The superblock breaks a rule of the format.
-        NamesError: A manager's records cannot be read, or are of another pool.
+        SeveralPools: An image holds several pools, and none was named.
+        NamesError: A manager's records cannot be read, or are of another pool; an image does not
+            hold the pool that was named.
+        UnknownRoot: The block is the root of nothing.
+        ValueError: A root was given together with the metadata snapshot, or a size without a root.
     """
-    wanted: tuple[Wanted, ...] = ()
-    records = tuple(names)
-    if records or _is_folder(source) or is_captured(source):
-        # Imported here: most pools are opened without names.
-        from thinscope.locate import locate  # noqa: PLC0415
+    if root is not None:
+        # Imported here: most pools are opened by their superblock.
+        from thinscope.salvage import salvage  # noqa: PLC0415
 
-        located = locate(source, records, progress)
-        source, wanted = located.metadata, located.names
+        if metadata_snapshot:
+            raise ValueError("a root is that of one state: not of the metadata snapshot as well")
+        found = salvage(
+            source,
+            names=names,
+            more_pvs=more_pvs,
+            data_block_sectors=data_block_sectors,
+            threads=threads,
+            progress=progress,
+        )
+        return found.open(root, tolerant=tolerant)
+    if data_block_sectors is not None:
+        raise ValueError("data_block_sectors goes with root")
+    # Imported here: it takes the managers along.
+    from thinscope.locate import is_located, locate  # noqa: PLC0415
+
+    located: Located | None = None
+    records, more = tuple(names), tuple(more_pvs)
+    if records or more or is_located(source):
+        located = locate(
+            source, records, progress, more_pvs=more, metadata_snapshot=metadata_snapshot
+        )
+        source = located.metadata
         metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
     opened, name = named(source)
     core = _core.Pool(
-        opened, name, metadata_snapshot=metadata_snapshot, threads=threads, progress=progress
+        opened,
+        name,
+        metadata_snapshot=metadata_snapshot,
+        tolerant=tolerant,
+        threads=threads,
+        progress=progress,
     )
-    return Pool(core, name, opened, wanted)
-
-
-def _is_folder(source: Source) -> bool:
-    return isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
+    return Pool(core, name, opened, located)
 
 
 class Pool:
@@ -111,15 +153,28 @@ class Pool:
 
     Attributes:
         source: The source as messages name it: a path, or what it is (``<bytes>``).
+        data: What the data device is read from where the source tells it, as an image does; else
+            None.
+        why_no_data: Why an image does not tell it, or None.
+        volumes: Other volumes that can be read where the source has them, by name: those that
+            thin volumes have as external origins are some of them. One of which a part is
+            missing raises `SourceError` when it is looked up.
     """
 
     def __init__(
-        self, core: _core.Pool, source: str, opened: object = None, names: Sequence[Wanted] = ()
+        self,
+        core: _core.Pool,
+        source: str,
+        opened: object = None,
+        located: Located | None = None,
     ) -> None:
         """Wrap an open handle; use `thinscope.open`."""
         self._open_core: _core.Pool | None = core
         self._opened = opened
-        self._names = names
+        self._names: Sequence[Wanted] = located.names if located else ()
+        self.data: Source | None = located.data if located else None
+        self.why_no_data: str | None = located.why_no_data if located else None
+        self.volumes: Mapping[str, Source] = located.volumes if located else {}
         self._identity = Identity.of(opened)
         self.source = source
 
@@ -143,6 +198,11 @@ class Pool:
     def is_metadata_snapshot(self) -> bool:
         """Whether the pool is read as the held metadata snapshot keeps it."""
         return self.superblock.block != 0
+
+    @property
+    def is_salvaged(self) -> bool:
+        """Whether the pool is a state that was salvaged; what is used of spaces is not known."""
+        return self._core.is_salvaged
 
     @property
     def may_be_stale(self) -> bool:
@@ -178,11 +238,38 @@ class Pool:
                 transaction_id=record.transaction_id,
                 creation_time=record.creation_time,
                 snapshot_time=record.snapshot_time,
+                is_recorded=record.is_recorded,
                 _pool=self,
             )
             for record in self._core.devices()
         }
         return MappingProxyType(devices)
+
+    @cached_property
+    def gaps(self) -> Gaps:
+        """What is missing of the devices of a pool that was opened as tolerant.
+
+        Reads all mappings at the first use. Of a pool that was not, nothing is missing: the first
+        thing that is broken ends the question.
+
+        Raises:
+            SourceError: A read failed in another way than that a block cannot be read.
+        """
+        return Gaps.of(self._core)
+
+    @property
+    def is_tolerant(self) -> bool:
+        """Whether it goes on around what is broken."""
+        return self._core.is_tolerant
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was broken of all that was read so far of a pool opened as tolerant.
+
+        After `gaps` that is true of all devices, after all `owners` of the held metadata snapshot
+        too. What is lost may hold blocks that seem to be leaked.
+        """
+        return self._core.is_whole
 
     @cached_property
     def objects(self) -> Objects:
@@ -278,6 +365,59 @@ class Pool:
         """
         return self._core.mappings(None, begin, end)
 
+    def owners(
+        self, *blocks: int | range, times: bool = True, metadata_snapshot: bool = True
+    ) -> Owners:
+        """Return who holds blocks of the data device, as a table: the reverse of `mappings`.
+
+        Each distinct leaf is read once, whatever shares it. Columns: ``data_begin``, ``length``,
+        ``device``, ``virtual_begin``, ``time``, ``only_metadata_snapshot``; blocks and lengths in
+        data blocks. Rows come by first data block, then by device; each is as long as it can be
+        within the blocks that are asked about. Of the live pool, what only the held metadata
+        snapshot has is told as such: the device has it no more, or is gone.
+
+        Args:
+            blocks: Blocks of the data device, or ranges of them with a step of 1; none: all blocks.
+            times: Whether to tell times; else they are 0, and no row ends where the time changes.
+            metadata_snapshot: Whether the held metadata snapshot is a holder as well.
+
+        Raises:
+            ValueError: A block is negative, or a range has another step.
+        """
+        ranges = list(map(_block_range, blocks)) if blocks else None
+        return self._core.owners(ranges, with_times=times, with_snapshot=metadata_snapshot)
+
+    def root(self, block: int) -> Root:
+        """Return the mapping tree whose root lies in a block of the metadata, to be compared.
+
+        Whether there is one, reading it tells.
+
+        Args:
+            block: Number of the metadata block, 4 KiB each.
+
+        Raises:
+            ValueError: The number is negative.
+        """
+        if block < 0:
+            raise ValueError(f"a metadata block is not negative: {block}")
+        return Root(block=block, _pool=self)
+
+    def _delta(
+        self,
+        side: tuple[bool, int],
+        other: Pool,
+        other_side: tuple[bool, int],
+        *,
+        same: bool,
+    ) -> Delta:
+        is_same_source = self._opened is not None and (
+            self._opened is other._opened
+            or (self._identity is not None and self._identity == other._identity)
+        )
+        return self._core.delta(
+            side, other._core, other_side, is_same_source=is_same_source, with_same=same
+        )
+
     def highest_blocks(self) -> Mapping[int, int | None]:
         """Return the highest virtual block that each device maps, in data blocks, by id.
 
@@ -326,6 +466,35 @@ class Pool:
             CorruptMetadata: The space map breaks a rule of the format.
         """
         return self._core.free_extents(largest)
+
+    def survey(self, device: Device, *, data: Source | None = None) -> Survey:
+        """Tell what became of the mappings of a device that another state of this pool has.
+
+        That is a pool opened from the same metadata, through its metadata snapshot or as an older
+        state that was found, or from a copy made earlier. Reads each distinct node of all trees
+        once, and the data space map. A tolerant pool does not go around damage here: what a lost
+        node maps would be called free.
+
+        Args:
+            device: The device, of the other pool.
+            data: The pool's data device or a raw copy of it, as `Device.open` takes it: then it is
+                told how many of the blocks that are free now are all zeros.
+
+        Raises:
+            ValueError: This is no live pool, or the other has blocks of another size.
+            OSError: The data cannot be opened.
+            SourceError: A read failed.
+            CorruptMetadata: A node, or the space map, breaks a rule of the format.
+        """
+        from thinscope.survey import survey  # noqa: PLC0415 - most questions do not ask it
+
+        then = device._pool  # noqa: SLF001 - same module
+        if self.is_metadata_snapshot:
+            raise ValueError("through a metadata snapshot it is not known what is free now")
+        sizes = [pool.superblock.data_block_bytes for pool in (self, then)]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"blocks of {sizes[1]} bytes are of another pool: here are {sizes[0]}")
+        return survey(self._core, then._core, device, data)  # noqa: SLF001 - same module
 
     def picture(self, cells: int) -> list[Cell] | None:
         """Cut the data device into cells of equal size, and tell who reaches the blocks of each.
@@ -401,7 +570,8 @@ class Pool:
         """Let go of the source. Tables that were made before can still be read."""
         self._open_core = None
         # A capture's descriptor goes with this, even where devices keep the pool.
-        self._opened = None
+        self._opened = self.data = None
+        self.volumes = {}
 
     def __enter__(self) -> Self:
         """Return the pool itself."""
@@ -489,46 +659,13 @@ class Fragmentation:
         return self.leaves.nodes + self.internal_nodes.nodes
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A thin device of a pool, as the pool records it.
-
-    Attributes:
-        id: Its id in the pool, 24 bits.
-        mapped_blocks: Blocks mapped, in data blocks, as recorded (kernel: ``mapped_blocks``).
-        mapped_bytes: The same in bytes.
-        transaction_id: The pool's transaction id when the device was made.
-        creation_time: The pool's time when the device was made.
-        snapshot_time: The pool's time when the device was last snapshotted.
-    """
-
-    id: int
-    mapped_blocks: int
-    mapped_bytes: int
-    transaction_id: int
-    creation_time: int
-    snapshot_time: int
-    _pool: Pool = field(repr=False, compare=False)
-
-    @property
-    def highest_block(self) -> int | None:
-        """The highest virtual block that is mapped, in data blocks, or None; a few reads."""
-        return self._pool._core.highest_block(self.id)  # noqa: SLF001 - same module
-
-    def mappings(self, begin: int = 0, end: int | None = None) -> Mappings:
-        """Return the device's mappings as a table of runs, by ascending virtual block.
-
-        Only the device's own tree is read.
-
-        Args:
-            begin: First virtual block, in data blocks.
-            end: One behind the last virtual block, or None for no limit.
-        """
-        return self._pool._core.mappings(self.id, begin, end)  # noqa: SLF001 - same module
-
-    def lookup(self, block: int) -> Run | None:
-        """Return where a virtual block lies, as a run of one block, or None; a few reads.
-
-        What is not mapped reads as zeros, or as the device's external origin, which only names tell.
-        """
-        return self._pool._core.lookup(self.id, block)  # noqa: SLF001 - same module
+def _block_range(blocks: int | range) -> tuple[int, int]:
+    """Return the begin and the end of some blocks, within what a block's number can be."""
+    if isinstance(blocks, int):
+        blocks = range(blocks, blocks + 1)
+    if blocks.step != 1:
+        raise ValueError(f"a range of blocks has a step of 1: {blocks}")
+    if blocks.start < 0 and blocks:
+        raise ValueError(f"a block is not negative: {blocks.start}")
+    begin, end = max(blocks.start, 0), max(blocks.stop, 0)
+    return min(begin, _BLOCK_LIMIT), min(end, _BLOCK_LIMIT)

@@ -182,6 +182,15 @@ class Sharing:
         """What all blocks of the data device add up to."""
         return self._core.totals()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all mappings could be read; of a tolerant pool, some may be lost.
+
+        If not, the lost ones may hold blocks as well: what is exclusive, comes free or is leaked
+        is then at most what is told.
+        """
+        return self._core.is_whole
+
     @cached_property
     def mappings(self) -> Mapping[int, int]:
         """How many mappings each device has, by ascending id.

@@ -161,7 +161,7 @@ def _unknown(objects: Objects, who: int | str, source: str) -> UnknownDevice:
 
     word = str(who)
     names = () if word.isdecimal() else sorted(objects.by_name)
-    hint = "`thinscope devices` lists the devices"
+    hint = "`thinscope devices SOURCE` lists the devices"
     if similar := get_close_matches(word, names, n=1):
         hint = f'did you mean "{similar[0]}"?'
     elif not objects.are_named and not word.isdecimal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from operator import index
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from thinscope.block.kinds import KINDS, VALUE_KINDS
 from thinscope.source import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from thinscope.layout import Kind, ValueKind
     from thinscope.pool import Progress
@@ -125,10 +126,11 @@ class Block:
     findings: tuple[Finding, ...]
 
 
-def read_block(
+def read_block(  # noqa: PLR0913 - keywords
     source: Source,
     block: int,
     *,
+    more_pvs: Iterable[Source] = (),
     kind: Kind | None = None,
     value_kind: ValueKind | None = None,
     progress: Progress | None = None,
@@ -140,8 +142,10 @@ def read_block(
     unpacked each time.
 
     Args:
-        source: As `thinscope.open` takes it.
+        source: As `thinscope.open` takes it, but a disk or an image of one is read as it is, unless
+            a pool on it is named.
         block: Number of the block, of 4096 bytes each.
+        more_pvs: As `thinscope.open` takes them.
         kind: What the block is to be decoded as; by default what its checksum says, or else what
             it looks like.
         value_kind: What the values of a node are; by default what its header says. Whether values
@@ -164,6 +168,14 @@ def read_block(
     # Imported here: whoever reads no block need not load construct.
     from thinscope.block.decode import decode  # noqa: PLC0415
 
+    more = tuple(more_pvs)
+    if more or (isinstance(source, (str, os.PathLike)) and ":" in os.fspath(source)):
+        # Imported here: few blocks are those of a pool on a disk.
+        from thinscope.locate import is_named_pool, locate  # noqa: PLC0415
+
+        if more or is_named_pool(source):
+            located = locate(source, (), progress, more_pvs=more, metadata_snapshot=True)
+            source = located.metadata
     if captured.is_captured(source):
         source = captured.opened(source, progress).metadata
     opened, name = named(source)

@@ -14,7 +14,7 @@ from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
-from thinscope.cli.request import FORMAT, SOURCE
+from thinscope.cli.request import FORMAT, MORE_PVS, SOURCE
 from thinscope.errors import ThinscopeError
 from thinscope.report.block import Block
 
@@ -74,9 +74,11 @@ class _BlockNumber(click.ParamType):  # type: ignore[type-arg] # generic only in
     "default what its header says; roots and mappings are judged by the values.",
 )
 @FORMAT
-def command(
+@MORE_PVS
+def command(  # noqa: PLR0913, PLR0917 - the options
     source: str,
     number: int,
+    more_pvs: tuple[str, ...],
     kind: Kind | None,
     value_kind: ValueKind | None,
     format: str,  # noqa: A002 - the option's name
@@ -94,7 +96,12 @@ def command(
     with ProgressBar() as progress:
         try:
             block = thinscope.read_block(
-                source, number, kind=kind, value_kind=value_kind, progress=progress
+                source,
+                number,
+                more_pvs=more_pvs,
+                kind=kind,
+                value_kind=value_kind,
+                progress=progress,
             )
         except ValueError as error:
             if isinstance(error, ThinscopeError) or value_kind is None:

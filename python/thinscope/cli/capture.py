@@ -72,6 +72,7 @@ def _capture(
                 request.source,
                 file,
                 names=request.names,
+                more_pvs=request.more_pvs,
                 metadata_snapshot=request.metadata_snapshot,
                 overwrite=overwrite,
                 threads=request.threads,

@@ -9,7 +9,7 @@ import click
 
 from thinscope.cli.answer import answer
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
 from thinscope.report.devices import Devices
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["command"]
       thinscope devices /var/lib/docker --tree
     """,
 )
-@reporting
+@opening
 @click.option("--tree", is_flag=True, help="Put devices below what they were made from.")
 def command(request: Request, *, tree: bool) -> ExitCode:
     """List all devices of the pool by their ids.

@@ -55,13 +55,18 @@ class Told:
     hint: str | None = None
 
 
-def told(error: BaseException) -> Told:  # noqa: PLR0911 - one for each family
-    """Put a failure in words."""
+def told(error: BaseException, *, is_tolerant: bool = True) -> Told:  # noqa: PLR0911 - one for each family
+    """Put a failure in words.
+
+    Args:
+        error: The failure.
+        is_tolerant: Whether the command takes ``--tolerant``, so that a hint can say so.
+    """
     match error:
         case Failure():
             return Told(error.message, error.hint)
         case ThinscopeError():
-            return Told(str(error), error.hint)
+            return Told(str(error), error.hint if is_tolerant else _without_tolerant(error.hint))
         case click.UsageError():
             return _usage(error)
         case click.ClickException():
@@ -74,6 +79,10 @@ def told(error: BaseException) -> Told:  # noqa: PLR0911 - one for each family
             kind = type(error).__name__
             hint = "a defect of thinscope: set THINSCOPE_TRACEBACK=1 and report what it shows"
             return Told(f"internal error: {kind}: {error}", hint)
+
+
+def _without_tolerant(hint: str | None) -> str | None:
+    return None if hint is None else hint.partition("; --tolerant ")[0]
 
 
 def _usage(error: click.UsageError) -> Told:

@@ -9,7 +9,7 @@ import click
 from thinscope.cli.answer import answer
 from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
 from thinscope.report.fragmentation import Fragmentation
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _MAX_EXTENTS = 1_000_000
       thinscope fragmentation tmeta.bin --all --format markdown
     """,
 )
-@reporting
+@opening
 @click.option(
     "--device",
     "who",
@@ -81,7 +81,9 @@ def command(
     def build(pool: Pool, source: str) -> Fragmentation:
         if picture and pool.is_metadata_snapshot:
             raise Failure("no picture through a metadata snapshot: it is not known what is free")
+        if picture and pool.is_salvaged:
+            raise Failure("no picture of a state that was salvaged: it is not known what is free")
         extents = free_extents or 0
         return Fragmentation.of(pool, source, who=who, free_extents=extents, picture=picture)
 
-    return answer(request, build, rows=None if is_all else _ROWS)
+    return answer(request, build, rows=None if is_all else _ROWS, who=who)

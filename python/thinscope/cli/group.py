@@ -14,14 +14,22 @@ __all__ = ["COMMANDS", "group"]
 
 COMMANDS = {
     "overview": "How full the pool is, who holds the space, what needs attention.",
+    "doctor": "What needs attention, what it means, and the next safe step.",
     "devices": "All devices of the pool, also as a tree.",
     "sharing": "Who shares which blocks: exclusive, fair share, groups, pairs.",
     "reclaim": "What deleting some objects would give back.",
     "plan": "What to delete so that enough comes free.",
     "orphans": "Devices that no record knows, records whose device is gone.",
     "mappings": "Where the blocks of devices lie, run by run.",
+    "owners": "Who holds blocks of the data device.",
+    "delta": "What two devices have in common, and what not.",
     "fragmentation": "How scattered devices, free blocks and metadata are.",
+    "export": "The content of a device, as a raw image with holes.",
+    "check": "What is wrong with the metadata, and which devices it hits.",
+    "undelete": "Devices that were deleted, and what became of their blocks.",
+    "pools": "The thin pools on LVM physical volumes and in disk images.",
     "capture": "A small copy of the metadata, with names, to send or to keep.",
+    "salvage": "What can be saved of a damaged pool, and what was deleted.",
     "block": "One block of the metadata, field by field.",
 }
 """Each command with its line of help; its module is loaded when it is asked for."""
@@ -29,6 +37,9 @@ COMMANDS = {
 PEERS = {
     "thin_dump": "The pool as XML, which thin_restore reads, or as text.",
     "thin_ls": "The devices in columns.",
+    "thin_check": "Whether the metadata is whole, as one number.",
+    "thin_delta": "What two devices have in common, as XML.",
+    "thin_rmap": "Which devices map blocks of the data device.",
     "thin_metadata_size": "How large a metadata device should be.",
 }
 """The commands of thin-provisioning-tools, likewise."""
@@ -94,8 +105,9 @@ group = _Group(
 
     SOURCE is the metadata of a pool: a metadata device (LVM: /dev/mapper/VG-POOL_tmeta), or a
     copy of one, also packed with gzip, zstd or thin_metadata_pack; or what "thinscope capture"
-    wrote; or the folder of a manager that keeps it in a file (/var/lib/docker). Without COMMAND,
-    SOURCE is given an overview. A file that has the name of a command is written ./NAME.
+    wrote; or the folder of a manager that keeps it in a file (/var/lib/docker); or an LVM physical
+    volume or a disk image with one (of several pools, disk.img:vg/pool). Without COMMAND, SOURCE
+    is given an overview. A file that has the name of a command is written ./NAME.
 
     \b
     Exit status:
@@ -109,10 +121,16 @@ group = _Group(
       thinscope /dev/mapper/vg-pool_tmeta --names /etc/lvm/backup/vg
       thinscope reclaim /var/lib/docker 'web-*'
       thinscope plan /var/lib/docker --free 10GiB
+      thinscope doctor /dev/mapper/vg-pool_tmeta --names /etc/lvm
       thinscope devices tmeta.bin
       thinscope mappings tmeta.bin --device 5 --range 0..1000
+      thinscope owners tmeta.bin 7000..7100
+      thinscope delta tmeta.bin 5 6
+      thinscope export tmeta.bin web-1 --data tdata.img -o web-1.img
       thinscope capture /dev/mapper/vg-pool_tmeta -o pool.tar
+      thinscope salvage tmeta.bin
       thinscope block tmeta.bin 0
+      thinscope pools disk.img
       thinscope COMMAND --help
     """,
 )

@@ -8,7 +8,7 @@ import click
 
 from thinscope.cli.answer import answer
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
 from thinscope.report.orphans import Orphans
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = ["command"]
       thinscope orphans /dev/mapper/vg-pool_tmeta --names /etc/lvm/backup/vg
     """,
 )
-@reporting
+@opening
 def command(request: Request) -> ExitCode:
     """Compare the pool with its manager's records, both ways.
 

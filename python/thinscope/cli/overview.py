@@ -8,7 +8,8 @@ import click
 
 from thinscope.cli.answer import answer
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
+from thinscope.errors import SeveralPools
 from thinscope.report.overview import Overview
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ __all__ = ["command"]
       thinscope --metadata-snapshot /dev/mapper/vg-pool_tmeta
     """,
 )
-@reporting
+@opening
 def command(request: Request) -> ExitCode:
     """Tell how full the pool is, who holds the space, and what needs attention.
 
     The word "overview" may be left out. All mappings are counted, each distinct block of the
     metadata read once. What each object has to itself is exclusive; the fair shares, with what
     nobody holds, add up to what is in use.
+
+    Where SOURCE is a disk image with several pools, they are listed, as "thinscope pools" does.
 
     \b
     The exit status is 1 if there is a finding:
@@ -45,4 +48,10 @@ def command(request: Request) -> ExitCode:
       - a device that does not map what its record says
       - data or metadata device at least 90 % full, the kernel's reserve included
     """  # noqa: D301 - click's mark for lines that stay
-    return answer(request, Overview.of)
+    try:
+        return answer(request, Overview.of)
+    except SeveralPools:
+        # Imported here: one pool is the rule.
+        from thinscope.cli.pools import list_image  # noqa: PLC0415
+
+        return list_image(request)

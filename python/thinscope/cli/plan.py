@@ -9,8 +9,7 @@ import click
 
 from thinscope.cli.answer import answer
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
-from thinscope.planning import bytes_of
+from thinscope.cli.request import SIZE, opening
 from thinscope.report.plan import Plan
 
 if TYPE_CHECKING:
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
     from thinscope.cli.request import Request
 
 __all__ = ["command"]
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """Bytes, or a size such as ``10GiB``."""
-
-    name = "SIZE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        try:
-            return bytes_of(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(
@@ -44,8 +29,8 @@ class _Size(click.ParamType):  # type: ignore[type-arg] # generic only in new re
       thinscope plan tmeta.bin --free 2T --oldest-first --only '*snap*'
     """,
 )
-@reporting
-@click.option("--free", type=_Size(), required=True, help="How much to give back, such as 10GiB.")
+@opening
+@click.option("--free", type=SIZE, required=True, help="How much to give back, such as 10GiB.")
 @click.option(
     "--keep",
     multiple=True,
@@ -61,7 +46,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg] # generic only in new re
 @click.option("--oldest-first", is_flag=True, help="Take objects in the order of their making.")
 @click.option(
     "--min-each",
-    type=_Size(),
+    type=SIZE,
     default=0,
     help="Leave out steps that give back less than this.",
 )

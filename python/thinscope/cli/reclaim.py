@@ -10,7 +10,7 @@ import click
 from thinscope.cli.answer import answer
 from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
 from thinscope.report.reclaim import Reclaim
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = ["command"]
       thinscope reclaim /var/lib/docker --orphans
     """,
 )
-@reporting
+@opening
 @click.argument("who", nargs=-1, metavar="WHO...")
 @click.option(
     "--orphans",

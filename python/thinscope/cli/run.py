@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thinscope.cli.failure import ExitCode, OutputClosed, told
-from thinscope.cli.group import group
+from thinscope.cli.group import COMMANDS, group
 from thinscope.cli.streams import drop, flush, tell
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after the command's name; those of the process by default.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        code = _run(words)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):
@@ -38,10 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("THINSCOPE_TRACEBACK"):
             raise
         flush(sys.stdout)
-        failure = told(error)
+        failure = told(error, is_tolerant=not words or _is_tolerant(words[0]))
         tell(failure.message, failure.hint)
         return ExitCode.NO_ANSWER
     return code
+
+
+def _is_tolerant(word: str) -> bool:
+    """Return whether the command of a word takes ``--tolerant``; what is no word is an overview."""
+    if word not in COMMANDS:
+        return True
+    command = group.get_command(click.Context(group), word)
+    return command is not None and any(each.name == "tolerant" for each in command.params)
 
 
 def _run(arguments: list[str]) -> int:

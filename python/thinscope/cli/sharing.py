@@ -9,7 +9,7 @@ import click
 
 from thinscope.cli.answer import answer
 from thinscope.cli.group import COMMANDS
-from thinscope.cli.request import reporting
+from thinscope.cli.request import opening
 from thinscope.report.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["command"]
       thinscope sharing tmeta.bin --matrix --format csv
     """,
 )
-@reporting
+@opening
 @click.option(
     "--groups",
     type=click.IntRange(0),

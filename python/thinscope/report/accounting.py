@@ -18,6 +18,8 @@ class Accounting:
     ``one device + several devices + only in the metadata snapshot + leaked - missing count = used``.
 
     Attributes:
+        is_whole: Whether all mappings could be read. If not, those that are lost may hold blocks
+            as well: then what one device reaches and what is leaked is at most this.
         one_device_blocks: Blocks that one device reaches, in data blocks.
         one_device_bytes: The same in bytes.
         several_devices_blocks: Blocks that several devices reach.
@@ -35,6 +37,7 @@ class Accounting:
         used_bytes: The same in bytes.
     """
 
+    is_whole: bool
     one_device_blocks: int
     one_device_bytes: int
     several_devices_blocks: int
@@ -51,13 +54,14 @@ class Accounting:
     used_bytes: int | None
 
     @classmethod
-    def of(cls, totals: Totals, block_bytes: int) -> Self:
+    def of(cls, totals: Totals, block_bytes: int, *, is_whole: bool = True) -> Self:
         """Take over what was counted."""
 
         def size(blocks: int | None) -> int | None:
             return None if blocks is None else blocks * block_bytes
 
         return cls(
+            is_whole=is_whole,
             one_device_blocks=totals.one_device_blocks,
             one_device_bytes=totals.one_device_blocks * block_bytes,
             several_devices_blocks=totals.several_devices_blocks,

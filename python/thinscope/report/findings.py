@@ -57,8 +57,17 @@ def accounting_findings(accounting: Accounting) -> Iterator[Remark]:
             blocks=missing,
             bytes=size_bytes,
         )
-    if leaked := accounting.leaked_blocks:
-        size_bytes = accounting.leaked_bytes or 0
+    leaked, size_bytes = accounting.leaked_blocks, accounting.leaked_bytes or 0
+    if leaked and not accounting.is_whole:
+        yield remark(
+            "not-reached",
+            f"{plural(leaked, 'data block')} ({size(size_bytes)}) in use that nothing reaches that "
+            "can be read: the mappings that are lost may hold them",
+            "`thinscope check` says what is lost",
+            blocks=leaked,
+            bytes=size_bytes,
+        )
+    elif leaked:
         yield remark(
             "leaked",
             f"{plural(leaked, 'data block')} ({size(size_bytes)}) in use that nothing reaches: "

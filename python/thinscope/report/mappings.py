@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
+from thinscope.report.stream import Stream
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -53,14 +55,13 @@ class Total:
     mapped_bytes: int
 
 
-class RunStream:
+class RunStream(Stream[RunRow, Total]):
     """The runs, to be iterated once; afterwards the `total` is known."""
 
     def __init__(self, runs: Iterable[Run], block_bytes: int) -> None:
         """Take the runs as the pool gives them."""
         self._runs = runs
         self._block_bytes = block_bytes
-        self._total: Total | None = None
 
     def __iter__(self) -> Iterator[RunRow]:
         """Yield the runs, and count."""
@@ -80,17 +81,6 @@ class RunStream:
                 run.time,
             )
         self._total = Total(count, blocks, blocks * block_bytes)
-
-    @property
-    def total(self) -> Total:
-        """What all runs add up to.
-
-        Raises:
-            RuntimeError: The stream has not been read to its end.
-        """
-        if self._total is None:
-            raise RuntimeError("a stream's total is known at its end")
-        return self._total
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,14 +203,15 @@ class Overview:
         sharing = pool.sharing()
         block_bytes = superblock.data_block_bytes
         data, metadata = Space.of(pool.data_space), Space.of(pool.metadata_space)
-        accounting = Accounting.of(sharing.totals, block_bytes)
+        accounting = Accounting.of(sharing.totals, block_bytes, is_whole=sharing.is_whole)
         snapshot = _metadata_snapshot(pool, accounting)
         rows = object_rows(pool, sharing)
         largest, others = rows[:_LARGEST], rows[_LARGEST:]
         findings = [
             *superblock_findings(live),
             *accounting_findings(accounting),
-            *count_findings(sharing.disagreeing(pool.devices.values())),
+            *_comparison_findings(pool, accounting),
+            *count_findings(_disagreeing(pool, sharing)),
             *_space_findings("data", data),
             *_space_findings("metadata", metadata),
         ]
@@ -239,6 +240,29 @@ class Overview:
                 *_names_notes(pool, superblock.transaction_id),
             ),
         )
+
+
+def _comparison_findings(pool: Pool, accounting: Accounting) -> Iterator[Remark]:
+    if accounting.used_blocks is None and not (pool.is_metadata_snapshot or pool.is_salvaged):
+        yield remark(
+            "not-compared",
+            "the data space map, or the held metadata snapshot, is broken: what is leaked or "
+            "counted wrongly is not known",
+            "`thinscope check` says what is broken",
+            used=pool.data_space.used or 0,
+        )
+
+
+def _disagreeing(pool: Pool, sharing: Sharing) -> tuple[tuple[int, int, int], ...]:
+    """Return the devices whose counts are wrong, not those of which mappings are lost."""
+    found = sharing.disagreeing(pool.devices.values())
+    if not found or sharing.is_whole:
+        return found
+    gaps = pool.gaps
+    if gaps.more:
+        return ()
+    lost = {gap.device for gap in gaps.gaps}
+    return tuple(device for device in found if device[0] not in lost)
 
 
 def _device_totals(pool: Pool, sharing: Sharing) -> DeviceTotals:

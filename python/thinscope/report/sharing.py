@@ -139,7 +139,7 @@ class Sharing:
             block_bytes=block_bytes,
             transaction_id=superblock.transaction_id,
             time=superblock.time,
-            accounting=Accounting.of(sharing.totals, block_bytes),
+            accounting=Accounting.of(sharing.totals, block_bytes, is_whole=sharing.is_whole),
             devices=_device_rows(pool, sharing, block_bytes),
             groups=tuple(_group(pool, group, block_bytes) for group in sharing.groups(groups)),
             matrix=None

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from thinscope.report.block import Block
+    from thinscope.report.delta import Delta
     from thinscope.report.devices import Devices
     from thinscope.report.fragmentation import Fragmentation
+    from thinscope.report.gaps import Gaps
     from thinscope.report.mappings import Mappings
     from thinscope.report.overview import Overview
+    from thinscope.report.owners import Owners
     from thinscope.report.render.sections import SectionedReport
 
-    PoolReport: TypeAlias = Overview | Devices | Mappings | Fragmentation | SectionedReport
+    Streamed: TypeAlias = Mappings | Owners | Delta
+    PoolReport: TypeAlias = Overview | Devices | Streamed | Fragmentation | SectionedReport
     Report: TypeAlias = PoolReport | Block
 
 __all__ = ["BATCH", "FORMATS", "Page", "render"]
@@ -48,10 +52,10 @@ class Page:
 
 
 class _Renderer(Protocol):
-    def render(self, report: Report, page: Page) -> Iterator[str]: ...
+    def render(self, report: Report, page: Page, gaps: Gaps | None) -> Iterator[str]: ...
 
 
-def render(report: Report, format_: str, page: Page) -> Iterator[str]:
-    """Return the report in one of the `FORMATS`."""
+def render(report: Report, format_: str, page: Page, gaps: Gaps | None = None) -> Iterator[str]:
+    """Return the report in one of the `FORMATS`, with what is missing of it."""
     renderer = cast("_Renderer", import_module(f"{__name__}.{format_}"))
-    return renderer.render(report, page)
+    return renderer.render(report, page, gaps)

@@ -8,46 +8,57 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from io import StringIO
 from itertools import islice
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from thinscope.report.block import Block, Row
 from thinscope.report.capture import Capture
+from thinscope.report.check import Check, FindingRow
+from thinscope.report.delta import Delta, PieceRow
 from thinscope.report.devices import DeviceRow, Devices
+from thinscope.report.doctor import AdviceRow, Doctor
+from thinscope.report.export import Export
 from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.mappings import Mappings, RunRow
 from thinscope.report.orphans import OrphanRow, Orphans
 from thinscope.report.overview import Overview
+from thinscope.report.owners import OwnerRow, Owners
 from thinscope.report.plan import Plan, StepRow
+from thinscope.report.pools import PoolRow, Pools
 from thinscope.report.printable import printable
 from thinscope.report.reclaim import GivenRow, Reclaim
 from thinscope.report.render import BATCH
-from thinscope.report.render.json import plain
+from thinscope.report.render.json import items, plain
+from thinscope.report.salvage import Salvage, StateRow
 from thinscope.report.sharing import PairRow, Sharing, SharingRow
+from thinscope.report.undelete import GradesRow, Undelete, UndeletedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from _typeshed import DataclassInstance
 
-    from thinscope.report.render import Page, Report
-    from thinscope.report.render.sections import SectionedReport
+    from thinscope.report.gaps import Gaps
+    from thinscope.report.render import Page, Report, Streamed
+
+    Table: TypeAlias = Sharing | Reclaim | Plan | Check | Orphans | Doctor | Pools | Undelete
 
 __all__ = ["render"]
 
 
-def render(report: Report, page: Page) -> Iterator[str]:
+def render(report: Report, page: Page, gaps: Gaps | None = None) -> Iterator[str]:
     """Return the rows of the report below a line of names."""
-    del page  # machines have no width
+    del page, gaps  # machines have no width; what is missing is no row of the table
     match report:
-        case Overview():
+        case Overview() | Capture() | Export():
             return _lines(("field", "value"), _leaves(plain(report)))
         case Devices():
             return _rows(DeviceRow, report.devices)
-        case Mappings():
-            return _lines(RunRow._fields, report.runs)
+        case Mappings() | Owners() | Delta():
+            return _streamed(report)
         case Fragmentation():
             return _lines(report.column_names(), report.rows())
         case Block():
@@ -56,22 +67,49 @@ def render(report: Report, page: Page) -> Iterator[str]:
             return _sectioned(report)
 
 
-def _sectioned(report: SectionedReport) -> Iterator[str]:
+def _streamed(report: Streamed) -> Iterator[str]:
     match report:
-        case Capture():
-            return _lines(("field", "value"), _leaves(plain(report)))
-        case Sharing():
-            if report.matrix is not None:
-                return _rows(PairRow, report.matrix)
-            return _rows(SharingRow, report.devices)
-        case Reclaim():
-            return _rows(GivenRow, report.objects)
-        case Plan():
-            return _rows(StepRow, report.steps)
-        case Orphans():
-            return _rows(OrphanRow, report.orphans)
+        case Mappings():
+            return _lines(RunRow._fields, report.runs)
+        case Owners():
+            return _lines(OwnerRow._fields, (map(_cell, row) for row in report.owners))
+        case Delta():
+            return _lines(PieceRow._fields, report.pieces)
         case _:
             assert_never(report)
+
+
+def _sectioned(report: Table | Salvage) -> Iterator[str]:
+    if isinstance(report, Salvage):
+        return _lines(StateRow.column_names(), (row.cells() for row in report.states))
+    return _rows(*_table(report))
+
+
+def _table(report: Table) -> tuple[type[DataclassInstance], Iterable[DataclassInstance]]:
+    """Return the kind of rows that a report's table has, and the rows."""
+    match report:
+        case Sharing(matrix=None):
+            table: tuple[type[DataclassInstance], Iterable[DataclassInstance]]
+            table = SharingRow, report.devices
+        case Sharing():
+            table = PairRow, report.matrix or ()
+        case Reclaim():
+            table = GivenRow, report.objects
+        case Plan():
+            table = StepRow, report.steps
+        case Check():
+            table = FindingRow, report.findings
+        case Orphans():
+            table = OrphanRow, report.orphans
+        case Doctor():
+            table = AdviceRow, report.advice
+        case Pools():
+            table = PoolRow, report.pools
+        case Undelete():
+            table = UndeletedRow, report.devices
+        case _:
+            assert_never(report)
+    return table
 
 
 def _rows(kind: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> Iterator[str]:
@@ -86,7 +124,11 @@ def _cell(value: object) -> object:
         case bool():
             return str(value).lower()
         case tuple():
-            return json.dumps(value)
+            return json.dumps(items(value))
+        case GradesRow():
+            return json.dumps(items((value,))[0])
+        case Mapping():
+            return json.dumps(dict(value))
         case _:
             return value
 
@@ -110,7 +152,7 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield from _leaves(member, f"{path}.{name}" if path else str(name))
 
 
-def _lines(names: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def _lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)

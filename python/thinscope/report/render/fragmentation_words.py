@@ -166,6 +166,8 @@ def about_free(report: Fragmentation) -> str:
     """Return what is free in a sentence."""
     free = report.free
     if free is None:
+        if not report.is_metadata_snapshot:
+            return "what is free is not known of a state that was salvaged"
         return "what is free is not known through a metadata snapshot"
     if not free.count:
         return "no data block is free"

@@ -19,7 +19,8 @@ def identity_rows(accounting: Accounting) -> Iterator[tuple[str, str, str]]:
     if blocks := accounting.only_metadata_snapshot_blocks:
         yield row("metadata snapshot only", blocks, accounting.only_metadata_snapshot_bytes)
     if leaked := accounting.leaked_blocks:
-        yield row("leaked or in flight", leaked, accounting.leaked_bytes or 0)
+        what = "leaked or in flight" if accounting.is_whole else "not reached, or lost"
+        yield row(what, leaked, accounting.leaked_bytes or 0)
     if missing := accounting.missing_count_blocks:
         size_bytes = accounting.missing_count_bytes or 0
         yield "counted as free", f"-{count(missing)}", f"-{size(size_bytes)}"

@@ -6,43 +6,67 @@ import re
 from typing import TYPE_CHECKING, assert_never
 
 from thinscope.report.block import Block
+from thinscope.report.delta import Delta
 from thinscope.report.devices import Devices
 from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.mappings import Mappings
 from thinscope.report.overview import Overview
+from thinscope.report.owners import Owners
 from thinscope.report.printable import printable
 from thinscope.report.remark import Remark
-from thinscope.report.render import block_words, words
+from thinscope.report.render import block_words, delta_words, owner_words, words
 from thinscope.report.render import fragmentation_words as fragmentation
-from thinscope.report.render.sections import Commands, Sentence, Table, sections
+from thinscope.report.render.head import head_facts
+from thinscope.report.render.sections import Commands, Item, Labelled, Sentence, Table, sections
+from thinscope.report.render.sections.gaps import sections as gap_sections
 from thinscope.report.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from thinscope.report.render import Page, PoolReport, Report
-    from thinscope.report.render.sections import SectionedReport
+    from thinscope.report.gaps import Gaps
+    from thinscope.report.render import Page, PoolReport, Report, Streamed
+    from thinscope.report.render.sections import Section, SectionedReport
 
 __all__ = ["render"]
 
 _MARKS = re.compile(r"([\\`*_\[\]<>|&~#])")
 
 
-def render(report: Report, page: Page) -> Iterator[str]:
+def render(report: Report, page: Page, gaps: Gaps | None = None) -> Iterator[str]:
     """Return the report as Markdown; whatever shows it wraps it."""
+    yield from _report(report, page)
+    if gaps is not None:
+        yield "\n"
+        yield from _sections(gap_sections(gaps))
+
+
+def _report(report: Report, page: Page) -> Iterator[str]:
     match report:
         case Overview():
             return _overview(report)
         case Devices():
             return _devices(report)
-        case Mappings():
-            return _mappings(report)
+        case Mappings() | Owners() | Delta():
+            return _streamed(report)
         case Fragmentation():
             return _fragmentation(report, page)
         case Block():
             return _block(report)
         case _:
             return _sectioned(report)
+
+
+def _streamed(report: Streamed) -> Iterator[str]:
+    match report:
+        case Mappings():
+            return _mappings(report)
+        case Owners():
+            return _owners(report)
+        case Delta():
+            return _delta(report)
+        case _:
+            assert_never(report)
 
 
 def _overview(report: Overview) -> Iterator[str]:
@@ -60,7 +84,7 @@ def _overview(report: Overview) -> Iterator[str]:
         yield from _table(words.OBJECT_COLUMNS, words.object_rows(report))
         yield f"\n{words.columns_mean(report)}\n"
     else:
-        yield "the pool has no devices\n"
+        yield f"{words.without_devices(report)}\n"
     if where := words.where_all_are(report):
         yield f"\n{where}\n"
 
@@ -80,6 +104,30 @@ def _mappings(report: Mappings) -> Iterator[str]:
     yield f"\n{words.total(report)}\n"
     if holes := words.holes(report):
         yield f"\n{holes}\n"
+
+
+def _owners(report: Owners) -> Iterator[str]:
+    yield _head(report, *filter(None, [owner_words.asked_for(report)]))
+    rows = map(owner_words.cells, report.owners)
+    yield from _table(owner_words.COLUMNS, rows, owner_words.WORDS)
+    yield f"\n{owner_words.total(report)}\n"
+    if unheld := list(owner_words.unheld_rows(report)):
+        yield "\n"
+        yield from _table(owner_words.UNHELD_COLUMNS, unheld, (2,))
+    if more := owner_words.more_unheld(report):
+        yield f"\n{more}\n"
+
+
+def _delta(report: Delta) -> Iterator[str]:
+    yield _head(report)
+    yield from (f"{_escape(line)}\n\n" for line in delta_words.sides(report))
+    if warning := delta_words.not_exact(report):
+        yield f"**Note:** {warning}\n\n"
+    yield from _table(delta_words.COLUMNS, map(delta_words.cells, report.pieces))
+    yield "\n"
+    yield from _table(delta_words.TOTAL_COLUMNS, delta_words.total_rows(report))
+    yield from (f"\n{_escape(line)}\n" for line in delta_words.beyond(report))
+    yield f"\n{delta_words.total(report)}\n"
 
 
 def _fragmentation(report: Fragmentation, page: Page) -> Iterator[str]:
@@ -141,7 +189,11 @@ def _block(report: Block) -> Iterator[str]:
 
 def _sectioned(report: SectionedReport) -> Iterator[str]:
     yield _head(report)
-    for section in sections(report):
+    yield from _sections(sections(report))
+
+
+def _sections(found: Iterable[Section]) -> Iterator[str]:
+    for section in found:
         match section:
             case Sentence():
                 yield f"{section.text}\n\n"
@@ -152,14 +204,31 @@ def _sectioned(report: SectionedReport) -> Iterator[str]:
                 yield "```sh\n"
                 yield from (f"{line}\n" for line in section.lines)
                 yield "```\n"
+            case Item():
+                yield from _item(section)
             case Remark():
                 yield _remark("Finding", section) + "\n"
+            case Labelled():
+                yield _remark(section.label.capitalize(), section.remark) + "\n"
             case _:
                 assert_never(section)
 
 
+def _item(item: Item) -> Iterator[str]:
+    if item.label == "-":  # one of a plain list
+        yield f"- {_escape(item.text)}\n"
+        return
+    meaning = f" ({_escape(item.meaning)})" if item.meaning else ""
+    yield f"- **{item.label.capitalize()}** {_escape(item.text)}{meaning}\n"
+    if item.commands:
+        yield "\n  ```sh\n"
+        yield from (f"  {line}\n" for line in item.commands)
+        yield "  ```\n"
+    yield "\n"
+
+
 def _head(report: PoolReport, *more: str) -> str:
-    facts = [*words.facts(report), *more, *filter(None, [words.snapshot_view(report)])]
+    facts = [*head_facts(report), *more, *filter(None, [words.snapshot_view(report)])]
     return _title(report, facts)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from thinscope.report.capture import Capture
+from thinscope.report.check import Check
+from thinscope.report.pools import Pools
 from thinscope.report.printable import printable, shown
 from thinscope.report.render.identity import identity_rows
-from thinscope.report.units import count, exact_size, percent, plural, size
+from thinscope.report.salvage import Salvage
+from thinscope.report.undelete import Undelete
+from thinscope.report.units import count, percent, plural, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +32,6 @@ __all__ = [
     "device",
     "device_rows",
     "external_origins",
-    "facts",
     "holes",
     "inferred",
     "kernel_says",
@@ -43,6 +45,7 @@ __all__ = [
     "total",
     "verdict",
     "where_all_are",
+    "without_devices",
 ]
 
 SPACE_COLUMNS = ("", "in use", "of", "")
@@ -68,21 +71,6 @@ def source(report: Report) -> str:
     return printable(report.source)
 
 
-def facts(report: PoolReport) -> list[str]:
-    """Return what every report of a pool says of it."""
-    if isinstance(report, Capture):
-        return _captured_facts(report)
-    blocks = f"{exact_size(report.block_bytes)} blocks"
-    return [blocks, f"transaction {report.transaction_id}"]
-
-
-def _captured_facts(report: Capture) -> list[str]:
-    found = report.read_back
-    if found is None:
-        return ["cannot be read"]
-    return [f"{exact_size(found.block_bytes)} blocks", f"transaction {found.transaction_id}"]
-
-
 def verdict(report: Overview) -> str:
     """Return how many findings there are."""
     return plural(len(report.findings), "finding") if report.findings else "no findings"
@@ -90,8 +78,10 @@ def verdict(report: Overview) -> str:
 
 def snapshot_view(report: PoolReport) -> str | None:
     """Return that the report is of the metadata snapshot, if it is."""
-    if not report.is_metadata_snapshot:
+    if isinstance(report, (Pools, Salvage, Undelete)) or not report.is_metadata_snapshot:
         return None
+    if isinstance(report, Check):
+        return "only the trees that the metadata snapshot keeps"
     return f"read as the metadata snapshot keeps it, at time {report.time}"
 
 
@@ -99,6 +89,8 @@ def kernel_says(report: Overview) -> str:
     """Return why the kernel's figure for metadata is another one."""
     space = report.metadata
     if space.kernel_used_bytes is None or space.reserve_bytes is None:
+        if not report.is_metadata_snapshot:
+            return "not known of a state that was salvaged: its space maps are not looked for"
         return "not known through a metadata snapshot, as the pool goes on writing"
     return (
         f"for metadata the kernel says {size(space.kernel_used_bytes)}: "
@@ -205,6 +197,13 @@ def where_all_are(report: Overview) -> str | None:
     if not report.other_objects.count:
         return None
     return f"all {count(report.devices.count)} devices: `thinscope sharing SOURCE`"
+
+
+def without_devices(report: Overview) -> str:
+    """Return what stands for the objects where there are none."""
+    if report.accounting.is_whole:
+        return "the pool has no devices"
+    return "no device can be read"
 
 
 def space_rows(report: Overview) -> tuple[tuple[str, ...], ...]:

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, assert_never
-
-from thinscope.report.capture import Capture
-from thinscope.report.orphans import Orphans
-from thinscope.report.plan import Plan
-from thinscope.report.reclaim import Reclaim
-from thinscope.report.sharing import Sharing
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from thinscope.report.capture import Capture
+    from thinscope.report.check import Check
+    from thinscope.report.doctor import Doctor
+    from thinscope.report.export import Export
+    from thinscope.report.orphans import Orphans
+    from thinscope.report.plan import Plan
+    from thinscope.report.pools import Pools
+    from thinscope.report.reclaim import Reclaim
     from thinscope.report.remark import Remark
+    from thinscope.report.salvage import Salvage
+    from thinscope.report.sharing import Sharing
+    from thinscope.report.undelete import Undelete
 
-__all__ = ["Commands", "Section", "SectionedReport", "Sentence", "Table", "sections"]
+__all__ = [
+    "Commands",
+    "Item",
+    "Labelled",
+    "Section",
+    "SectionedReport",
+    "Sentence",
+    "Table",
+    "sections",
+]
 
-SectionedReport: TypeAlias = Sharing | Reclaim | Plan | Orphans | Capture
+SectionedReport: TypeAlias = (
+    "Sharing | Reclaim | Plan | Orphans | Capture | Export | Check | Doctor | Pools | Salvage "
+    "| Undelete"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +78,44 @@ class Commands:
     lines: tuple[str, ...]
 
 
-Section: TypeAlias = "Sentence | Table | Commands | Remark"
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One of several things to say.
+
+    Attributes:
+        label: What it is.
+        text: What is so.
+        meaning: What it means, or None.
+        commands: Lines for a shell, to be copied.
+    """
+
+    label: str
+    text: str
+    meaning: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A remark that is called something else than a finding.
+
+    Attributes:
+        label: What it is called.
+        remark: The remark.
+    """
+
+    label: str
+    remark: Remark
+
+
+Section: TypeAlias = "Sentence | Table | Commands | Item | Remark | Labelled"
+
+
+class _Sections(Protocol):
+    def sections(self, report: SectionedReport) -> Iterator[Section]: ...
 
 
 def sections(report: SectionedReport) -> Iterator[Section]:
-    """Yield what a report has to say below its head."""
-    # Imported here: each report takes its own.
-    from thinscope.report.render.sections import (  # noqa: PLC0415
-        capture,
-        orphans,
-        plan,
-        reclaim,
-        sharing,
-    )
-
-    match report:
-        case Sharing():
-            return sharing.sections(report)
-        case Reclaim():
-            return reclaim.sections(report)
-        case Plan():
-            return plan.sections(report)
-        case Orphans():
-            return orphans.sections(report)
-        case Capture():
-            return capture.sections(report)
-        case _:
-            assert_never(report)
+    """Yield what a report has to say below its head, by the module here that has its name."""
+    word = type(report).__module__.rpartition(".")[2]
+    return cast("_Sections", import_module(f"{__name__}.{word}")).sections(report)

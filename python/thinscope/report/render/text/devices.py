@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from thinscope.report.render import words
+from thinscope.report.render.head import head_facts
 from thinscope.report.render.text.screen import Screen
 from thinscope.report.units import plural
 
@@ -23,7 +24,7 @@ def render(report: Devices, page: Page) -> Iterator[str]:
     """Yield the devices by ascending id, and their sum."""
     screen = Screen(page)
     devices = plural(len(report.devices), "device")
-    yield screen.header(report, map(Text, [*words.facts(report), devices]))
+    yield screen.header(report, map(Text, [*head_facts(report), devices]))
     if view := words.snapshot_view(report):
         yield screen.sentence(view)
     if not report.devices:

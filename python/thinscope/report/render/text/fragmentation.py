@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from thinscope.report.render import fragmentation_words as words
+from thinscope.report.render.head import head_facts
 from thinscope.report.render.text.screen import Screen
-from thinscope.report.render.words import facts, snapshot_view
+from thinscope.report.render.words import snapshot_view
 from thinscope.report.units import plural
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def render(report: Fragmentation, page: Page) -> Iterator[str]:
     """Yield the devices with most seeks, what is free, and how full the nodes are."""
     screen = Screen(page)
     devices = plural(len(report.devices), "device")
-    yield screen.header(report, map(Text, [*facts(report), devices]))
+    yield screen.header(report, map(Text, [*head_facts(report), devices]))
     if view := snapshot_view(report):
         yield screen.sentence(view)
     if report.picture is not None:

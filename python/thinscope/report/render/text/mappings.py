@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from thinscope.report.render import BATCH, words
+from thinscope.report.render.head import head_facts
 from thinscope.report.render.text.screen import Screen
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _LINE = "".join(f"%{width}d" for width in _WIDTHS) + "\n"
 def render(report: Mappings, page: Page) -> Iterator[str]:
     """Yield the runs, and at the end what they add up to, which tells that they are all."""
     screen = Screen(page)
-    facts = words.facts(report)
+    facts = head_facts(report)
     yield screen.header(report, map(Text, facts))
     for line in (words.snapshot_view(report), words.asked_for(report)):
         if line:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from thinscope.report.render import words
+from thinscope.report.render.head import head_facts
 from thinscope.report.render.text.screen import Screen
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def render(report: Overview, page: Page) -> Iterator[str]:
     """Yield the pool, its spaces, what needs attention, and its largest devices."""
     screen = Screen(page)
     verdict = Text(words.verdict(report), "bold red" if report.findings else "green")
-    facts = [*words.names(report), *words.facts(report)]
+    facts = [*words.names(report), *head_facts(report)]
     yield screen.header(report, [*map(Text, facts), verdict])
     if view := words.snapshot_view(report):
         yield screen.sentence(view)
@@ -39,7 +40,7 @@ def render(report: Overview, page: Page) -> Iterator[str]:
         yield screen.sentence(promised, "dim")
     yield "\n"
     if not report.largest_objects:
-        yield screen.sentence("the pool has no devices")
+        yield screen.sentence(words.without_devices(report))
         return
     yield from screen.table(words.object_rows(report), words.OBJECT_COLUMNS)
     yield "\n"

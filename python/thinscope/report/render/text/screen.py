@@ -20,10 +20,22 @@ if TYPE_CHECKING:
 
     from thinscope.report.remark import Remark
     from thinscope.report.render import Page, Report
+    from thinscope.report.render.sections import Item
 
 __all__ = ["Screen"]
 
 _GAP = "   "
+
+_LABELS = {"attention:": "bold red", "note:": "bold cyan"}
+
+
+_STYLES = {
+    "finding": "bold red",
+    "damage": "bold red",
+    "warning": "bold yellow",
+    "note": "bold cyan",
+}
+"""How a remark's label is shown, by the label."""
 
 
 class Screen:
@@ -111,9 +123,18 @@ class Screen:
                 table.add_row(*row)
             yield self._show(table, width)
 
+    def item(self, item: Item) -> Iterator[str]:
+        """Yield one of several things to say; commands have lines of their own, never wrapped."""
+        style = _LABELS.get(item.label, "bold")
+        yield self.sentence(item.text, label=item.label, label_style=style)
+        indent = " " * len(item.label)
+        if item.meaning:
+            yield self.sentence(item.meaning, "dim", label=indent)
+        yield from (f"{indent} $ {line}\n" for line in item.commands)
+
     def remark(self, kind: str, remark: Remark) -> str:
         """Return a finding or a note, with its advice below."""
-        style = {"finding": "bold red", "note": "bold cyan"}[kind]
+        style = _STYLES[kind]
         shown = self.sentence(printable(remark.message), label=f"{kind}:", label_style=style)
         if remark.advice:
             indent = " " * len(f"{kind}:")
