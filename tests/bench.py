@@ -2,12 +2,18 @@
 
 Prints the table of docs/performance.md; `make bench` builds what it needs. The peer is taken from PDATA_TOOLS,
 from where `make oracle` installs it, or from PATH; without one, thinscope is measured alone.
+
+    python -m tests.bench [WORD...]
+
+takes only pools in whose title one of the words is.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import random
 import shlex
 import shutil
 import subprocess
@@ -32,6 +38,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108
 
 POOLS = {
     "10 M mappings in one device": "one-device --mappings 10000000",
+    "10 M mappings in one device, and a snapshot": "snapshots-shared --mappings 10000000 --devices 1",
     "2 M single mappings in one device": "one-device --mappings 2000000 --run 1",
     "1.5 M mappings under 300 snapshots, shared roots": (
         "snapshots-shared --mappings 1500000 --devices 300"
@@ -56,6 +63,11 @@ RECLAIMS = (
     "    sharing.reclaim(ids[turn % 2 :: 2])"
 )
 COLUMNS = "DEV,MAPPED,EXCLUSIVE,SHARED"
+ASKED = 1000
+"""Data blocks whose owners are asked for."""
+
+EXPORTED = 8192
+"""Virtual blocks of a device that are exported."""
 
 
 @dataclass
@@ -102,7 +114,7 @@ class Side:
 
 def peer_tools() -> dict[str, list[str]]:
     """How the peer's tools are called; none where there is no peer."""
-    names = ("thin_dump", "thin_ls")
+    names = ("thin_dump", "thin_ls", "thin_check", "thin_rmap", "thin_delta")
     if path := program.found():
         return {name: [str(path), name] for name in names}
     if all(map(shutil.which, names)):
@@ -128,6 +140,7 @@ def jobs(pool: Path, out: Path) -> dict[str, tuple[list[str], list[str] | None]]
         [str(THINSCOPE), str(pool)],
         exclusive or None,
     )
+    found |= forensics(pool, out, tools)
     alone = {
         "recount": [*python, RECOUNT, str(pool)],
         "sharing": [*python, SHARING, str(pool)],
@@ -145,6 +158,56 @@ def jobs(pool: Path, out: Path) -> dict[str, tuple[list[str], list[str] | None]]
             title = f"limit: {work} live blocks, threads: {threads}"
             alone[title] = [str(TESTKIT), work, str(pool), "--threads", str(threads)]
     return found | {title: (command, None) for title, command in alone.items()}
+
+
+def forensics(
+    pool: Path, out: Path, tools: dict[str, list[str]]
+) -> dict[str, tuple[list[str], list[str] | None]]:
+    """The same of questions about what is damaged, lost, or behind a block."""
+
+    def peers(tool: str, *words: str) -> list[str] | None:
+        return [*tools[tool], *words] if tools else None
+
+    make = [sys.executable, "-m", "tests.bench_files", str(pool), str(EXPORTED)]
+    made = json.loads(subprocess.run(make, check=True, capture_output=True).stdout)
+    total, size, devices = made["data_blocks"], made["block_bytes"], made["devices"]
+    draws = random.Random(1)  # noqa: S311 - the same each time
+    asked = sorted(draws.sample(range(total), ASKED))
+    regions = [word for block in asked for word in ("--region", f"{block}..{block + 1}")]
+    found = {
+        "check (peer: thin_check)": (
+            [str(THINSCOPE), "check", str(pool)],
+            peers("thin_check", str(pool)),
+        ),
+        f"owners of {ASKED:,} random blocks (peer: thin_rmap)": (
+            [str(THINSCOPE), "owners", str(pool), *map(str, asked)],
+            peers("thin_rmap", *regions, str(pool)),
+        ),
+    }
+    if len(devices) > 1:
+        left, right = map(str, devices[:2])
+        found["delta of a device and its snapshot (peer: thin_delta)"] = (
+            [str(THINSCOPE), "delta", str(pool), left, right],
+            peers("thin_delta", "--thin1", left, "--thin2", right, str(pool)),
+        )
+    wiped, data, plain = (pool.with_name(name) for name in ("wiped.bin", "data.img", "plain.img"))
+    lost = ["--data-block-size", str(size // 512), "--nr-data-blocks", str(total)]
+    repair = ["--repair", "--transaction-id", "1", *lost, str(wiped)]
+    found["salvage, superblock wiped (peer: thin_dump --repair)"] = (
+        [str(THINSCOPE), "salvage", str(wiped)],
+        peers("thin_dump", *repair),
+    )
+    found["thin_dump --repair, superblock wiped"] = (
+        [str(THINSCOPE), "thin_dump", *repair],
+        peers("thin_dump", *repair),
+    )
+    mebibytes = plain.stat().st_size >> 20
+    words = ["--data", str(data), "--size", str(EXPORTED * size), "-o", str(out)]
+    found[f"export of {mebibytes} MiB, read back and hashed (beside it: dd)"] = (
+        [str(THINSCOPE), "export", str(pool), str(devices[0]), *words],
+        ["dd", f"if={plain}", f"of={out}", "bs=1M"],
+    )
+    return found
 
 
 def measured(ours: list[str], peers: list[str] | None, out: Path) -> list[str]:
@@ -190,6 +253,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=where) as folder:
         pool, out = Path(folder) / "pool.bin", Path(folder) / "out"
         for title, shape in POOLS.items():
+            if sys.argv[1:] and not any(word in title for word in sys.argv[1:]):
+                continue
             build = [str(TESTKIT), "build", *shlex.split(shape), "-o", str(pool)]
             subprocess.run(build, check=True, capture_output=True)
             size = pool.stat().st_blocks * 512 / 2**20

@@ -340,7 +340,7 @@ class Commits(io.BytesIO):
 class TestLive:
     """A pool that goes on meanwhile."""
 
-    @pytest.mark.parametrize("after", [2, 3, 5])
+    @pytest.mark.parametrize("after", [3, 4, 6])
     def test_a_commit_is_told(self, walkthrough: bytes, file: Path, after: int) -> None:
         with pytest.raises(errors.SourceChanged):
             thinscope.capture(Commits(walkthrough, after, 48), file)
@@ -426,7 +426,7 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("path", "identity"),
         [
-            ("lvm-b/pv.zst", "lvm-physical-volume"),
+            ("lvm-b/data.zst", "unknown"),
             ("MANIFEST.toml", "unknown"),
             ("docker-b", "not-a-file"),
         ],

@@ -58,6 +58,8 @@ class Patient:
                     pool.free_extents(largest=2),
                     [(device.highest_block, device.lookup(9)) for device in pool.devices.values()],
                     [repr(run) for run in pool.mappings()],
+                    [repr(owner) for owner in pool.owners()],
+                    [repr(piece) for piece in pool.devices[0].delta(pool.devices[1], same=True)],
                     [repr(run) for run in pool.reference_counts("data")],
                     [repr(run) for run in pool.reference_counts("metadata")],
                 ]

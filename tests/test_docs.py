@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from fixtures import docker_folder
-from tests.conftest import ROOT
+from tests.conftest import CAPTURES, ROOT
+from tests.oracle import answers
 
 DOCKER = "target/docker"
 """Where `make demo` unpacks the captured folder of Docker."""
+
+DAMAGED = {
+    "target/broken.bin": ("lvm-b", 317392, b"x"),
+    "target/lost.bin": ("walkthrough-b", 0, bytes(4096)),
+}
+"""What docs/forensics.md makes of captures: bytes that are put somewhere."""
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -30,7 +37,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
         for number, block in enumerate(
             re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
         )
-        if "fixtures/" in block or DOCKER in block
+        if any(source in block for source in ("fixtures/", DOCKER, *DAMAGED))
     ]
 
 
@@ -46,8 +53,12 @@ def sessions() -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _docker() -> None:
+def _sources() -> None:
     docker_folder.unpack(ROOT / DOCKER)
+    for name, (capture, at, put) in DAMAGED.items():
+        image = bytearray(answers.image(CAPTURES[capture]))
+        image[at : at + len(put)] = put
+        (ROOT / name).write_bytes(image)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ BASES = {
     errors.UnsupportedMetadata: (errors.ThinscopeError,),
     errors.CorruptMetadata: (errors.ThinscopeError,),
     errors.UnknownDevice: (errors.ThinscopeError, LookupError),
+    errors.UnknownRoot: (errors.ThinscopeError, LookupError),
 }
 
 

@@ -58,6 +58,21 @@ def ask(pool):
     assert {device: each.mapped_blocks for device, each in found.items()} == mapped
     pool.free_extents(largest=3)
     assert pool.highest_blocks() == highest
+    held = dict.fromkeys(pool.devices, 0)
+    for owner in pool.owners():
+        if not owner.only_metadata_snapshot:
+            held[owner.device] += owner.length
+    assert held == mapped
+    ids = list(pool.devices)
+    for left, right in zip(ids[:4], ids[1:5]):
+        sides = pool.devices[left], pool.devices[right]
+        compared = list(sides[0].delta(sides[1], same=True))
+        for side, id_ in enumerate((left, right)):
+            begins = "left_data_begin", "right_data_begin"
+            there = [piece for piece in compared if getattr(piece, begins[side]) is not None]
+            assert sum(piece.length for piece in there) == mapped[id_]
+        differ = [piece for piece in compared if piece.kind != "same"]
+        assert list(sides[0].delta(sides[1])) == differ
     for device in pool.devices.values():
         assert device.highest_block == highest[device.id]
         assert sum(run.length for run in device.mappings()) == mapped[device.id]

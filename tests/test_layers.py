@@ -72,6 +72,13 @@ def test_blocks_know_no_report(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", sources(PACKAGE / "diagnosis", "py"), ids=lambda path: path.name)
+def test_a_diagnosis_knows_of_reports_only_numbers_in_words(path: Path) -> None:
+    above = {name for name in imported(path) if name.startswith("thinscope.report")}
+    assert above <= {"thinscope.report.units"}
+    assert not any(name.startswith("thinscope.cli") for name in imported(path))
+
+
 @pytest.mark.parametrize("path", sources(PACKAGE / "formats", "py"), ids=lambda path: path.name)
 def test_formats_open_nothing(path: Path) -> None:
     own = {name for name in imported(path) if name.startswith("thinscope")}

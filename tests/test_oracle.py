@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import thinscope
-from tests.oracle import answers, asked, asked_wrongly, peer
-from tests.oracle.differences import DIFFERENCES
+from tests.oracle import answers, asked, asked_wrongly, hurt, peer
+from tests.oracle.differences import DEFECTS, DIFFERENCES
 from thinscope.errors import NoMetadataSnapshot
 
 TABLE = peer.Table.load()
@@ -16,7 +16,7 @@ CAPTURED = [pool["name"] for pool in answers.asked_of_the_peer()]
 
 
 def test_every_pool_was_asked_about() -> None:
-    assert list(TABLE.pools) == [*CAPTURED, *asked.GENERATED]
+    assert list(TABLE.pools) == [*CAPTURED, *asked.GENERATED, *hurt.names()]
     assert {run.pool for run in TABLE.runs} == set(TABLE.pools)
     assert TABLE.version.split(".")[0] == "1"
 
@@ -33,8 +33,11 @@ def test_pools_are_those_that_were_asked_about(name: str, pool_folders: peer.Fol
 def test_the_table_says_what_was_asked(name: str, pool_folders: peer.Folders) -> None:
     found = [(run.tool, run.arguments, run.to) for run in TABLE.runs if run.pool == name]
     assert len(set(found)) == len(found)
-    known = known_of(pool_folders.of(name) / asked.POOL)
-    commands = [(tool, tuple(words), "captured") for tool, *words in asked.on_pool(name, known)]
+    if name in hurt.names():
+        on_pool = hurt.commands(name)
+    else:
+        on_pool = asked.on_pool(name, known_of(pool_folders.of(name) / asked.POOL))
+    commands = [(tool, tuple(words), "captured") for tool, *words in on_pool]
     if name == asked.ODD_FILES:
         commands += asked_wrongly.commands()
     assert found == commands, f"other things are asked of {name} now: `make oracle` asks them"
@@ -73,5 +76,5 @@ def test_whole_outputs_are_those_of_the_table() -> None:
 
 
 def test_every_difference_is_about_something() -> None:
-    for difference in DIFFERENCES:
+    for difference in (*DIFFERENCES, *DEFECTS):
         assert any(difference.is_it(run) for run in TABLE.runs), difference.reason

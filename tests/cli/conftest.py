@@ -31,14 +31,23 @@ MORE_WORDS = {
     "reclaim": ["*"],
     "plan": ["--free", "1M"],
     "orphans": ["--names", "../tests/cli/names.csv"],
+    "delta": ["1", "2"],
     "capture": ["-o", "../target/capture.tar", "--force"],
+    "export": [
+        *("1", "--data", "../target/zeros.img", "--size", "1M"),
+        *("-o", "../target/export.img", "--force"),
+    ],
 }
 """What a command needs behind SOURCE."""
 
 ATTENTION = {"orphans"}
 """Commands that find something with these words."""
 
-OF_POOLS = [name for name in COMMANDS if name not in {"block", "capture"}]
+OF_POOLS = [
+    name
+    for name in COMMANDS
+    if name not in {"block", "capture", "check", "doctor", "salvage", "undelete"}
+]
 """Commands that open a pool; the others take what is damaged as well."""
 
 COMMAND = (sys.executable, "-m", "thinscope")
@@ -67,6 +76,13 @@ def environment(**more: str) -> dict[str, str]:
     silent = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "THINSCOPE_TRACEBACK"}
     silent.add("PYTHONUNBUFFERED")  # a way of the machine, which hides what is not flushed
     return {k: v for k, v in os.environ.items() if k not in silent} | {"LC_ALL": "C.UTF-8"} | more
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _zeros() -> None:
+    """A data device for any captured pool, of which nothing was kept."""
+    with (ROOT / "target/zeros.img").open("wb") as file:
+        file.truncate(20 << 30)
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def test_nowhere_to_write_to(command: Run, words: list[str], said: str) -> None:
     assert ran.err.startswith(said)
 
 
-@pytest.mark.parametrize("path", ["lvm-b/pv.zst", "MANIFEST.toml", "docker-b/data.tar.zst"])
+@pytest.mark.parametrize("path", ["lvm-b/data.zst", "MANIFEST.toml", "docker-b/data.tar.zst"])
 def test_something_else(command: Run, file: Path, path: str) -> None:
     ran = command("capture", path, "-o", file)
     assert (ran.code, ran.out) == (2, "")

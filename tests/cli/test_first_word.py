@@ -83,10 +83,10 @@ def test_a_word_that_is_near_no_command(command: Run) -> None:
 
 
 def test_a_word_used_like_a_command(command: Run) -> None:
-    ran = command("salvage", WALKTHROUGH)
+    ran = command("mend", WALKTHROUGH)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "thinscope: salvage: no such command or file\nhint: `thinscope --help` lists the commands\n"
+        "thinscope: mend: no such command or file\nhint: `thinscope --help` lists the commands\n"
     )
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import thinscope
 from tests.cli.conftest import CHURN, MORE_WORDS, NEEDS_CHECK, WALKTHROUGH, json_document
+from tests.conftest import FIXTURES
 from thinscope.cli.group import COMMANDS
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def parent(path: str) -> str:
 
 def check(report: dict[str, Any]) -> None:
     """Every key is documented with its type, and every documented key is there."""
-    keys = documented(report["schema"])
+    keys = documented(report["schema"]) | (documented("gaps") if "gaps" in report else {})
     found: dict[str, list[object]] = {}
     for path, value in leaves(report):
         found.setdefault(path, []).append(value)
@@ -86,6 +88,11 @@ def check(report: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
     words = [name, capture["metadata"], *MORE_WORDS.get(name, ())]
+    if name == "export":
+        [words[2], *_] = map(str, thinscope.open(FIXTURES / capture["metadata"]).devices)
+    if name == "delta":
+        with thinscope.open(FIXTURES / capture["metadata"]) as pool:
+            words[2:] = [str(min(pool.devices)), str(max(pool.devices))]
     report = json.loads(command(*words, "--format", "json").out)
     assert report["schema"] == f"thinscope.{name}/1"
     check(report)
@@ -98,6 +105,12 @@ def test_contract(command: Run, capture: dict[str, Any], name: str) -> None:
         ["devices", CHURN, "--metadata-snapshot"],
         ["mappings", CHURN, "--metadata-snapshot", "--device", "0", "--range", "7..9000"],
         ["mappings", CHURN, "--range", "4000000000..5000000000"],
+        ["owners", CHURN, "300..400", "65000..", "--bytes", "1GiB"],
+        ["owners", CHURN, "--metadata-snapshot", "--sectors", "0..8000000"],
+        ["delta", CHURN, "0", "10", "--same"],
+        ["delta", CHURN, "0", "--root", "92"],
+        ["delta", CHURN, "0", "--other-metadata-snapshot"],
+        ["delta", WALKTHROUGH, "0", "--other", CHURN],
         ["fragmentation", CHURN, "--metadata-snapshot"],
         ["fragmentation", CHURN, "--picture"],
         ["fragmentation", CHURN, "--device", "10", "--device", "11", "--free-extents", "3"],

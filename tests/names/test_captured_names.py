@@ -17,7 +17,7 @@ from tests.conftest import FIXTURES
 from thinscope import names
 from thinscope.errors import NamesError
 from thinscope.names import captured
-from thinscope.names.model import Names, Object, Record, State, Unread
+from thinscope.names.model import Names, Object, Record, State, Unread, Upkeep
 
 OF_FIXTURES = [
     "containerd-b/dbs",
@@ -79,6 +79,18 @@ EVERY_FIELD = Names(
     unread=(Unread(where="y", why="torn"),),
     metadata=Path("/var/lib/docker/devicemapper/devicemapper/metadata"),
     hint="look there",
+    upkeep=Upkeep(
+        metadata_device="/dev/mapper/vg-pool_tmeta",
+        profile="roomy",
+        extent_bytes=4 << 20,
+        free_extents=0,
+        threshold=70,
+        percent=20,
+        settings="/etc/lvm/lvm.conf",
+        settings_unread="torn",
+        is_full_an_error=False,
+        low_water_blocks=0,
+    ),
 )
 
 
@@ -99,7 +111,8 @@ def test_of_docker(docker_b: Path) -> None:
 
 
 def test_every_field_comes_back() -> None:
-    for made in (EVERY_FIELD, *EVERY_FIELD.objects[1:], *EVERY_FIELD.records[1:2]):
+    parts = (*EVERY_FIELD.objects[1:], *EVERY_FIELD.records[1:2], EVERY_FIELD.upkeep)
+    for made in (EVERY_FIELD, *parts):
         for each in fields(made):
             default = each.default if each.default_factory is MISSING else each.default_factory()
             assert getattr(made, each.name) != default, each.name

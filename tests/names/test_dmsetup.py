@@ -222,7 +222,7 @@ def test_the_fields() -> None:
         b"p: 0 80 thin-pool 1:2 /dev/x 128 0 2 a b\nt: 0 8 thin 1:3 5\nu: 0 8 thin /dev/p 6 7:8\n"
     )
     assert [line.target for line in table.lines] == [
-        ThinPool("1:2", "/dev/x", 128),
+        ThinPool("1:2", "/dev/x", 128, 0, ("a", "b")),
         Thin("1:3", "5", None),
         Thin("/dev/p", "6", "7:8"),
     ]

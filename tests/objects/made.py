@@ -19,6 +19,7 @@ def device(id_: int, transaction_id: int | None = None) -> Device:
         transaction_id=made,
         creation_time=id_,
         snapshot_time=id_,
+        is_recorded=True,
         _pool=None,  # type: ignore[arg-type]
     )
 

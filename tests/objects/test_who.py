@@ -76,9 +76,9 @@ def test_several_begin_so(word: str) -> None:
     ("word", "hint"),
     [
         ("wep-1", 'did you mean "web-1"?'),
-        ("99", "`thinscope devices` lists the devices"),
-        ("99999999999999999999", "`thinscope devices` lists the devices"),
-        ("x*", "`thinscope devices` lists the devices"),
+        ("99", "`thinscope devices SOURCE` lists the devices"),
+        ("99999999999999999999", "`thinscope devices SOURCE` lists the devices"),
+        ("x*", "`thinscope devices SOURCE` lists the devices"),
         ("env=none", None),
         ("container:99", None),
         ("device:99", None),

@@ -78,6 +78,35 @@ COLUMNS = (
     *("TRANSACTION", "CREATE_TIME", "SNAP_TIME"),
 )
 HUMAN = ("--format", "human_readable")
+REGIONS = (
+    ("--region", "0..1099511627776"),
+    ("--region", "0..100"),
+    ("--region", "700..701", "--region", "90..400", "--region", "395..500"),
+    ("--region", "1099511627776..1099511627777"),
+)
+"""Words of ``thin_rmap``."""
+
+CHECKS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("-q",),
+    ("--skip-mappings",),
+    ("--super-block-only",),
+    ("--ignore-non-fatal-errors",),
+    ("--auto-repair",),
+    ("--clear-needs-check-flag",),
+    ("--clear-needs-check-flag", "--ignore-non-fatal-errors"),
+    ("--clear-needs-check-flag", "--skip-mappings"),
+    ("--clear-needs-check-flag", "--super-block-only"),
+    ("-m",),
+)
+"""Words of ``thin_check``."""
+
+HELD_CHECKS = (("-m", "-q"), ("-m", "--skip-mappings"), ("-m", "--super-block-only"))
+"""The same where a metadata snapshot is held."""
+
+HELD_ROOTS = MappingProxyType({"churn-b": ("1083", "1093")})
+"""Roots of the top-level tree and of the details tree that a metadata snapshot holds."""
+
 OVERRIDES = ("--transaction-id", "--nr-data-blocks", "--data-block-size")
 ABOVE = ("1000000", "9999999999", "2097152")
 BELOW = ("0", "1", "7")
@@ -99,12 +128,17 @@ def on_pool(name: str, known: Known) -> Iterator[tuple[str, ...]]:
         device = ("--dev-id", str(known.devices[-1]))
         yield from (("thin_dump", *words, POOL) for words in ((), HUMAN, device))
         yield "thin_ls", "-o", every_column, POOL
+        yield "thin_delta", *_sides(known.devices[0], known.devices[-1]), POOL
+        yield from (("thin_check", *words, POOL) for words in CHECKS)
         return
     if name == ODD_FILES:
         return
     # A pool with one device gives the same words more than once.
     yield from dict.fromkeys(("thin_dump", *words) for words in _dumps(known))
     yield from (("thin_ls", *words, POOL) for words in _lists(known))
+    yield from dict.fromkeys(("thin_delta", *words, POOL) for words in _deltas(known))
+    yield from (("thin_rmap", *words, POOL) for words in REGIONS)
+    yield from (("thin_check", *words, POOL) for words in _checks(name, known))
 
 
 def _dumps(known: Known) -> Iterator[tuple[str, ...]]:
@@ -159,6 +193,41 @@ def _lists(known: Known) -> Iterator[tuple[str, ...]]:
     if known.in_snapshot is not None:
         yield "--metadata-snap", "-o", every_column
         yield "-m", "--no-headers", "-o", "DEV,CREATE_TIME"
+
+
+def _deltas(known: Known) -> Iterator[tuple[str, ...]]:
+    for devices, words in ((known.devices, ()), (known.in_snapshot or (), ("-m",))):
+        for left, right in _pairs(devices):
+            yield *words, *_sides(left, right)
+            yield *words, *_sides(left, right), "--verbose"
+    yield _sides(next(iter(known.devices), 1), UNKNOWN_DEVICE)
+    yield "-m", *_sides(UNKNOWN_DEVICE, UNKNOWN_DEVICE)
+
+
+def _checks(name: str, known: Known) -> Iterator[tuple[str, ...]]:
+    yield from CHECKS
+    if known.in_snapshot is not None:
+        yield from HELD_CHECKS
+    if held := HELD_ROOTS.get(name):
+        mapping, details = held
+        for more in ((), ("--skip-mappings",)):
+            yield "--override-mapping-root", mapping, "--override-details-root", details, *more
+            yield "--override-mapping-root", mapping, *more
+            yield "--override-details-root", mapping, *more
+
+
+def _pairs(devices: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Some pairs of devices: far from each other, neighbours, the same."""
+    if devices:
+        middle = len(devices) // 2
+        yield devices[0], devices[-1]
+        yield devices[-1], devices[middle]
+        yield devices[middle], devices[middle - 1]
+        yield devices[0], devices[0]
+
+
+def _sides(left: int, right: int) -> tuple[str, ...]:
+    return "--thin1", str(left), "--thin2", str(right)
 
 
 def _of(devices: Sequence[int]) -> Iterator[str]:

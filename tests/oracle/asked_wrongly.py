@@ -11,6 +11,19 @@ from .asked import OUT, POOL, Stdout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHECK_CONFLICTS = {
+    "--auto-repair": (
+        "--ignore-non-fatal-errors",
+        "-m",
+        "--override-mapping-root 5",
+        "--override-details-root 5",
+        "--super-block-only",
+        "--skip-mappings",
+    ),
+    "--clear-needs-check-flag": ("-m", "--override-mapping-root 5", "--override-details-root 5"),
+}
+"""Options of ``thin_check`` that cannot go with others."""
+
 NO_POOLS = (
     *("none", "folder", "empty", "short", "noise-4k", "noise-1m", "zeros"),
     *("short.xml", "long.xml", "", "/dev/null", "folder/none", f"{POOL}/none"),
@@ -181,6 +194,175 @@ LISTS = (
     "-o DEV noise-1m",
 )
 
+DELTAS = (
+    "",
+    POOL,
+    f"--thin1 0 {POOL}",
+    f"--thin2 0 {POOL}",
+    f"--thin1 7 --thin2 13 {POOL} {POOL}",
+    "--thin1 7 --thin2 13",
+    f"--thin1 1 --root1 5 --thin2 2 {POOL}",
+    f"--root2 1 --thin2 1 {POOL}",
+    f"--snap1 1 --root1 1 {POOL}",
+    f"--thin1 7 --thin2 13 --root1 1 --root2 2 {POOL}",
+    f"--thin1 1 --thin1 7 --thin2 13 {POOL}",
+    f"--thin1 1 --snap1 1 --thin2 2 {POOL}",
+    f"--verbose --verbose {POOL}",
+    f"--root1 0 --root2 1 {POOL}",
+    f"--root1 99999999 --root2 1 {POOL}",
+    f"--root1 4294967296 --root2 1 {POOL}",
+    f"--root1 x --thin2 1 {POOL}",
+    f"--thin1 x --thin2 1 {POOL}",
+    f"--snap1 x {POOL}",
+    f"--thin1 '' {POOL}",
+    f"--thin1 -1 {POOL}",
+    f"--thin1 99999999999 --thin2 1 {POOL}",
+    f"--thin1 18446744073709551616 --thin2 1 {POOL}",
+    "--thin1",
+    f"{POOL} --snap1",
+    f"-v --thin1 7 --thin2 13 {POOL}",
+    f"-q {POOL}",
+    f"-x {POOL}",
+    f"-mm {POOL}",
+    f"-m=1 {POOL}",
+    f"-m -m {POOL}",
+    f"--metadata-snap=1 {POOL}",
+    *(f"--{slip} {POOL}" for slip in ("foo", "thi", "snap", "root", "thin3", "verbos", "metadata")),
+    *(f"{given} 1 --thi 1 {POOL}" for given in ("--thin1", "--thin2", "--root2", "--verbose -m")),
+    f"--root1 1 --verbos {POOL}",
+    f"--thin1 1 --verbose=1 {POOL}",
+    f"--thin1 1 --metadata-snapshot --thin2 1 {POOL}",
+    f"--thin1 1 --foo {POOL}",
+    f"--thin1 1 -x {POOL}",
+    "-V -m",
+    f"--thin1 1 --version {POOL}",
+    f"--io-engine foo --thin1 7 --thin2 13 {POOL}",
+    f"-- {POOL}",
+    "-m --thin1 1 --thin2 1 none",
+    "--thin1 1 --thin2 1 noise-1m",
+)
+
+MAPS = (
+    "",
+    POOL,
+    "--region",
+    "--region 0..5",
+    f"--region {POOL}",
+    *(
+        f"--region '{region}' {POOL}"
+        for region in (
+            *("0", "5..5", "6..5", "5..x", "x..5", "..", "5..", "..5", "1..2..3", "1...3", "-1..3"),
+            *("", " 1..3", "3..2..1", "1..x..1", "x", "1..2..x", "x..y", "1,2", "0..1.5", "0-5"),
+            *("9..99999999999999999999", "99999999999..9999999999999999999", "+1000000..2000000"),
+        )
+    ),
+    f"--region 5..5 --region 6..7 {POOL}",
+    f"--region 6..7 --region 5..5 {POOL}",
+    f"--region 5..5 --foo {POOL}",
+    f"--region=5..5 --foo {POOL}",
+    f"--region 6..7 --foo {POOL}",
+    f"--region 6..7 --reg 5 {POOL}",
+    f"--region 6..7 {POOL} {POOL}",
+    f"--region 6..7 8..9 {POOL}",
+    f"-m --region 0..5 {POOL}",
+    f"-v --region 0..5 {POOL}",
+    f"-q --region 0..5 {POOL}",
+    *(f"--{slip} 0..5 {POOL}" for slip in ("foo", "regio", "regions", "range")),
+    "--foo",
+    f"-V {POOL}",
+    "--version --region 0..1",
+    f"--io-engine foo --region 0..1 {POOL}",
+    "--region 0..1 none",
+    "--region 0..1 noise-1m",
+)
+
+CHECKS = (
+    "",
+    f"{POOL} {POOL}",
+    f"{POOL} other third",
+    f"--foo {POOL}",
+    f"--foo=1 {POOL}",
+    f"-x {POOL}",
+    f"-qx {POOL}",
+    f"-qm {POOL}",
+    f"-mq {POOL}",
+    f"-- {POOL}",
+    "-- -q",
+    f"-v {POOL}",
+    f"-vv -q {POOL}",
+    f"-q -q {POOL}",
+    f"-qq {POOL}",
+    f"--quiet=yes {POOL}",
+    f"-m -m {POOL}",
+    f"-m=1 {POOL}",
+    f"-m 1 {POOL}",
+    f"--metadata-snap=1 {POOL}",
+    f"--metadata-snapshot {POOL}",
+    f"--skip-mappings --skip-mappings {POOL}",
+    f"--skip-mappings --super-block-only {POOL}",
+    f"--super-block-only --super-block-only {POOL}",
+    f"--super-block-only=1 {POOL}",
+    f"--ignore-non-fatal-errors --skip-mappings {POOL}",
+    f"--ignore-non-fatal-errors --super-block-only {POOL}",
+    f"--auto-repair --auto-repair {POOL}",
+    f"--auto-repair=1 {POOL}",
+    f"--auto-repair --clear-needs-check-flag {POOL}",
+    f"--auto-repair --clear-needs-check-flag --foo {POOL}",
+    *(
+        f"{first} {second} {POOL}"
+        for one, others in CHECK_CONFLICTS.items()
+        for other in others
+        for first, second in ((one, other), (other, one))
+    ),
+    *(f"{one} {' '.join(others)} {POOL}" for one, others in CHECK_CONFLICTS.items()),
+    *(f"{' '.join(others[:2])} {one} {POOL}" for one, others in CHECK_CONFLICTS.items()),
+    f"--auto-repair --clear-needs-check-flag -m {POOL}",
+    "--auto-repair -m",
+    f"--auto-repair -m --foo {POOL}",
+    f"--auto-repair -m {POOL} {POOL}",
+    f"--auto-repair -m -q {POOL}",
+    f"-q --auto-repair --skip-mappings {POOL}",
+    *(
+        f"{option} {number} {POOL}"
+        for option in ("--override-mapping-root", "--override-details-root")
+        for number in (
+            *("0", "1", "26", "27", "999", "4294967295", "4294967296", "18446744073709551615"),
+            *("18446744073709551616", "x", "''", "-1", "+1", "1.5", "0x1", "--foo"),
+        )
+    ),
+    "--override-mapping-root",
+    f"--override-details-root {POOL}",
+    f"--override-mapping-root=5 --super-block-only {POOL}",
+    f"--override-mapping-root 5 --override-mapping-root 5 {POOL}",
+    f"--override-mapping-root 5 --override-details-root 6 -m {POOL}",
+    f"--override-mapping-root x --foo {POOL}",
+    "--foo",
+    "--foo --bar",
+    *(
+        f"--{slip} {POOL}"
+        for slip in (
+            *("skip", "auto", "repair", "clear", "clear-needs-check", "ignore-non-fatal"),
+            *("override", "override-root", "superblock-only", "super-block", "quie", "verbose"),
+        )
+    ),
+    *(f"-q --{slip} {POOL}" for slip in ("auto-repai", "metadata", "super-block-onl")),
+    f"-V {POOL}",
+    "-V -q",
+    f"--version --skip-mappings {POOL}",
+    f"--io-engine foo {POOL}",
+    f"--io-engine sync {POOL}",
+    f"--io-engine sync --io-engine sync {POOL}",
+    f"{POOL}/ -q -q",
+    "-q none",
+    "-q folder",
+    "-q noise-1m",
+    "-m noise-1m",
+    "--super-block-only noise-1m",
+    "--skip-mappings none",
+    "--auto-repair noise-1m",
+    "--clear-needs-check-flag none",
+)
+
 SIZES_WRONG = (
     "",
     "-b 64k",
@@ -270,16 +452,26 @@ def commands() -> Iterator[tuple[str, tuple[str, ...], Stdout]]:
 
 
 def _odd_files() -> Iterator[tuple[str, str, Stdout]]:
-    for tool, lines in (("thin_dump", DUMPS), ("thin_ls", LISTS)):
+    for tool, lines in (("thin_dump", DUMPS), ("thin_ls", LISTS), ("thin_check", CHECKS)):
         yield from ((tool, line, "captured") for line in lines)
         yield from ((tool, f"'{name}'", "captured") for name in NO_POOLS)
         yield tool, POOL, "full"
         yield tool, POOL, "closed"
+    for tool, lines, words in (
+        ("thin_delta", DELTAS, "--thin1 7 --thin2 13"),
+        ("thin_rmap", MAPS, "--region 0..9"),
+    ):
+        yield from ((tool, line, "captured") for line in lines)
+        yield from ((tool, f"{words} '{name}'", "captured") for name in NO_POOLS)
+        yield from ((tool, f"{words} {POOL}", to) for to in ("captured", "full", "closed"))
     yield "thin_dump", f"--skip-mappings {POOL}", "full"
     yield "thin_dump", f"-f human_readable {POOL}", "full"
     yield "thin_dump", f"-o {OUT} {POOL}", "full"
     yield "thin_dump", f"-f human_readable {POOL}", "closed"
     yield "thin_ls", f"-o DEV {POOL}", "full"
+    yield "thin_check", f"-q {POOL}", "full"
+    yield "thin_check", f"-q {POOL}", "closed"
+    yield "thin_check", f"--super-block-only {POOL}", "full"
 
 
 def _sizes() -> Iterator[tuple[str, str, Stdout]]:

@@ -1,6 +1,7 @@
 """Asks thin-provisioning-tools all that `tests.oracle.asked` lists and writes ``fixtures/oracle.json``.
 
-It also has it restore the pools, and writes ``fixtures/restored.json``.
+It also has it restore the pools, and what is salvaged of damaged ones, and writes ``fixtures/restored.json`` and
+``fixtures/salvaged.json``.
 
     PDATA_TOOLS=path python -m tests.oracle.derive
 
@@ -11,6 +12,7 @@ MANIFEST by hand.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import subprocess
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from . import answers, asked, asked_wrongly, peer, program, restored
+from . import answers, asked, asked_wrongly, hurt, peer, program, restored, salvaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,10 +82,15 @@ class Peer:
             folder = Path(name)
             for file in self._folders.of(pool).iterdir():
                 (folder / file.name).symlink_to(file)
+            image, own = self._folders.of(pool) / asked.POOL, folder / asked.POOL
+            if tool == "thin_check":  # which may write
+                own.unlink()
+                peer.write_sparse(own, image.read_bytes())
             command = [str(self._path), tool, *arguments]
             code, stdout, stderr = ran(command, folder, to, QUIET)
             out = folder / asked.OUT
             written = peer.Output.of(out.read_bytes()) if out.exists() else None
+            changed = not filecmp.cmp(own, image, shallow=False)
         whole = whole_path(pool, tool, tuple(arguments)) if to == "captured" else None
         if whole is not None:
             whole = keep(whole, stdout)
@@ -97,6 +104,7 @@ class Peer:
             stderr=peer.Output.of(stderr),
             written=written,
             whole=whole,
+            changed=changed,
         )
 
 
@@ -146,6 +154,10 @@ def commands(
 ) -> Iterator[tuple[str, str, Sequence[str], asked.Stdout]]:
     """Everything to be asked: pool, tool, words after its name, where stdout goes."""
     for name in pools():
+        if name in hurt.names():
+            folders.of(name)
+            yield from ((name, tool, words, "captured") for tool, *words in hurt.commands(name))
+            continue
         image = folders.of(name) / asked.POOL
         check = [str(path), "thin_check", "--quiet", str(image)]
         if bool(subprocess.run(check, check=False).returncode) != (name == asked.UNDER_FULL):
@@ -158,7 +170,8 @@ def commands(
 
 def pools() -> list[str]:
     """The names of all pools."""
-    return [*(pool["name"] for pool in answers.asked_of_the_peer()), *asked.GENERATED]
+    captured = (pool["name"] for pool in answers.asked_of_the_peer())
+    return [*captured, *asked.GENERATED, *hurt.names()]
 
 
 def main() -> None:
@@ -183,7 +196,9 @@ def main() -> None:
             },
             runs=runs,
         )
-        restored.derive(peer_program, version, folders, made)
+        whole = [name for name in made if name not in hurt.names()]
+        restored.derive(peer_program, version, folders, whole)
+    salvaged.derive(peer_program, version)
     table.save()
     sys.stderr.write(f"{len(runs)} answers are in {peer.TABLE.relative_to(program.ROOT)}\n")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import zstandard
 
-from . import answers, asked
+from . import answers, asked, hurt
 
 TABLE = answers.FIXTURES / "oracle.json"
 SHOWN = 500
@@ -72,6 +72,8 @@ class Run:
     """What it wrote to the file ``out``; None: there was none."""
     whole: Path | None
     """A file that holds all of its stdout."""
+    changed: bool
+    """Whether it wrote to the metadata itself, a copy of it."""
 
     def __str__(self) -> str:
         """The command line, with the pool before it."""
@@ -104,6 +106,7 @@ class Run:
             stderr=Output.parse(entry.get("stderr", "")),
             written=Output.parse(entry["written"]) if "written" in entry else None,
             whole=answers.FIXTURES / entry["whole"] if "whole" in entry else None,
+            changed=entry.get("changed", False),
         )
 
     def entry(self) -> dict[str, Any]:
@@ -120,6 +123,8 @@ class Run:
             entry["written"] = self.written.entry()
         if self.whole is not None:
             entry["whole"] = str(self.whole.relative_to(answers.FIXTURES))
+        if self.changed:
+            entry["changed"] = True
         return entry
 
 
@@ -129,7 +134,7 @@ class Pool:
 
     name: str
     how: str
-    """``capture``, or the command that builds it."""
+    """``capture``, the command that builds it, or how it is damaged."""
     sha256: str
     """Of the metadata."""
 
@@ -196,6 +201,9 @@ class Folders:
             command = [str(self._testkit), "build", *arguments, "-o", str(path)]
             subprocess.run(command, check=True, capture_output=True)
             return
+        if name in hurt.names():
+            write_sparse(path, hurt.image(name, str(self._testkit)))
+            return
         [capture] = [pool for pool in answers.asked_of_the_peer() if pool["name"] == name]
         write_sparse(path, answers.image(capture))
 
@@ -212,6 +220,8 @@ def write_sparse(path: Path, data: bytes, piece: int = 1 << 16) -> None:
 
 def how_made(name: str) -> str:
     """What the table says of a pool's origin."""
+    if name in hurt.names():
+        return hurt.how_made(name)
     return f"testkit build {asked.GENERATED[name]}" if name in asked.GENERATED else "capture"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -283,6 +283,12 @@ class Image:
         for root in roots.values():
             self._reach(root, Role.MAPPING, roles)
         return Trees(superblock, roots, details, mappings, roles)
+
+    def state(self, mapping_root: int, details_root: int) -> Trees:
+        """The pool as of these roots, which no superblock may name. Roles are those of this image."""
+        return self._trees(
+            replace(self.superblock, mapping_root=mapping_root, details_root=details_root)
+        )
 
     @cached_property
     def live(self) -> Trees:

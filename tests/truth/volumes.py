@@ -1,28 +1,29 @@
-"""What volumes read as, put together from the data device by the mappings that thinscope tells.
+"""What volumes read as over the captured data device.
 
-A volume whose sha256 is the guest's has every mapping right, and every hole.
+A volume whose sha256 is the guest's has every mapping right, every hole, and its external origin.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import tarfile
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import zstandard
 
 from tests.conftest import FIXTURES
 from tests.truth.case import Workshop
-from tests.truth.origins import Origins, Piece
+from tests.truth.origins import Origins
 from tests.truth.record import Row, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.truth.case import Case
-    from tests.truth.origins import Origin
+    from tests.truth.origins import Origin, Piece
 
 _STEP = 1 << 20
 _ZEROS = bytes(_STEP)
@@ -62,10 +63,10 @@ def _compared(
 ) -> Row | Silent:
     ours = "nothing"
     for origin in volumes.origins.of(device):
-        pieces = list(volumes.pieces(device, origin))
-        if not {piece.image for piece in pieces} <= {*images, None}:
+        if not isinstance(origin, int) and not {piece.image for piece in origin} <= {*images}:
             return Silent("sha256", f"{said.name} has an external origin that was not captured")
-        ours = _digest(images, pieces)
+        with volumes.open(device, origin, images) as file:
+            ours = hashlib.file_digest(file, "sha256").hexdigest()
         if ours == said.sha256:
             break
     return Row("sha256", f"content of {said.name}", ours, said.sha256)
@@ -104,52 +105,28 @@ def _unpack(stream: IO[bytes], path: Path) -> None:
         file.truncate()
 
 
-def _digest(images: Mapping[str, IO[bytes]], pieces: Iterable[Piece]) -> str:
-    found = hashlib.sha256()
-    for piece in pieces:
-        file = images[piece.image] if piece.image else None
-        if file:
-            file.seek(piece.begin)
-        for at in range(0, piece.length, _STEP):
-            length = min(_STEP, piece.length - at)
-            found.update(file.read(length) if file else _ZEROS[:length])
-    return found.hexdigest()
-
-
 class _Volumes:
-    """Where the bytes of volumes are."""
+    """The volumes as files."""
 
     def __init__(self, case: Case) -> None:
         self.origins = Origins(case)
         self._pool = case.pool()
         self._sizes = {id_: said.sectors * _SECTOR for id_, said in case.truth.devices.items()}
 
-    def pieces(self, device: int, origin: Origin) -> Iterator[Piece]:
-        """The whole volume, in order."""
-        block, size = self._pool.superblock.data_block_bytes, self._sizes[device]
-        at = 0
-        for run in self._pool.devices[device].mappings():
-            begin = run.virtual_begin * block
-            if begin >= size:  # the volume was shrunk
-                break
-            yield from self._hole(origin, at, begin)
-            at = min(begin + run.length * block, size)
-            yield Piece("data", run.data_begin * block, at - begin)
-        yield from self._hole(origin, at, size)
-
-    def _hole(self, origin: Origin, begin: int, end: int) -> Iterator[Piece]:
-        """What is read where nothing is mapped: the origin, and zeros behind its end."""
-        at = 0
-        for piece in self._all_of(origin) if begin < end else ():
-            low, high = max(begin, at), min(end, at + piece.length)
-            if low < high:
-                yield Piece(piece.image, piece.begin + low - at, high - low)
-            at += piece.length
-        begin = max(begin, min(at, end))
-        if begin < end:
-            yield Piece(None, 0, end - begin)
-
-    def _all_of(self, origin: Origin) -> Iterable[Piece]:
+    def open(
+        self, device: int, origin: Origin, images: Mapping[str, IO[bytes]]
+    ) -> io.BufferedReader:
+        """A volume over what it reads where it maps nothing."""
         if isinstance(origin, int):
-            return self.pieces(origin, self.origins.of(origin)[0])
-        return origin
+            below: Any = self.open(origin, self.origins.of(origin)[0], images)
+        else:
+            below = b"".join(_bytes(images, piece) for piece in origin)
+        data: Any = images["data"]
+        return self._pool.devices[device].open(data, size=self._sizes[device], origin=below)
+
+
+def _bytes(images: Mapping[str, IO[bytes]], piece: Piece) -> bytes:
+    if piece.image is None:
+        return bytes(piece.length)
+    images[piece.image].seek(piece.begin)
+    return images[piece.image].read(piece.length)
