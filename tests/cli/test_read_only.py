@@ -119,21 +119,27 @@ def test_data_and_origin_are_read_alone(process: Run, source: Path, tmp_path: Pa
     assert {event for _, event in done} == {OPENED, READ, CLOSED}
 
 
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A physical volume in a folder of its own: 2.5 GiB, which are unpacked once."""
+    image = tmp_path_factory.mktemp("disk") / "pv.img"
+    write_sparse(image, answers.content(FIXTURES / "lvm-b/pv.zst"))
+    return image
+
+
 @pytest.mark.parametrize(
     "words",
     [("overview",), ("pools",), ("owners",), ("doctor",), ("undelete",), ("export", "1", "-o")],
     ids=" ".join,
 )
-def test_disk_images_are_read_alone(process: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    image = folder / "pv.img"
-    write_sparse(image, answers.content(FIXTURES / "lvm-b/pv.zst"))
+def test_disk_images_are_read_alone(
+    process: Run, disk: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     name, *more = words
     if name == "export":
         more.append(str(tmp_path / "exported.img"))
-    with watched(image, folder) as done:
-        ran = process(name, image, *more)
+    with watched(disk, disk.parent) as done:
+        ran = process(name, disk, *more)
     assert ran.code in {0, 1}, ran.err
     assert {event for _, event in done} == {OPENED, READ, CLOSED}
 
