@@ -14,6 +14,8 @@ from tests.cli.conftest import CHURN, MORE_WORDS, OF_POOLS, WALKTHROUGH
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers, salvaged
 from tests.oracle.reader import Image
+from thinscope.cli import salvage as salvage_command
+from thinscope.errors import SourceChanged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,3 +267,18 @@ def test_repair_takes_the_options_of_thin_dump(
     empty = tmp_path / "empty.bin"
     empty.write_bytes(bytes(4096 * 4))
     assert process("thin_dump", "-r", empty).code == 64
+
+
+def test_what_went_to_stdout_is_not_written_again(
+    command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool that commits under a dump to stdout is an error: half of it stands there already."""
+    attempts = []
+
+    def commits(*_: object) -> None:
+        attempts.append(1)
+        raise SourceChanged("the pool changed while it was read", source=LVM)
+
+    monkeypatch.setattr(salvage_command, "_dump", commits)
+    assert command("salvage", LVM, "--dump", "-").code == 2
+    assert len(attempts) == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import thinscope
 from thinscope.cli.failure import ExitCode
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from thinscope.cli.request import Request
     from thinscope.report.render import Report
 
-__all__ = ["REPETITIONS", "answer", "write"]
+__all__ = ["answer", "opened", "repeated", "write"]
 
-REPETITIONS = 3
+_Answer = TypeVar("_Answer")
+
+_REPETITIONS = 3
 """How often a pool that changed while it was read is read again, from its new state."""
 
 
@@ -46,35 +49,49 @@ def answer(
         ThinscopeError: There is no answer.
         OSError: The source cannot be opened.
     """
-    request.check_root()
     output = Output(rows)
-    repetitions = REPETITIONS
-    while True:
+    return repeated(partial(_answer_once, request, build, output, who), output)
+
+
+def repeated(attempt: Callable[[], _Answer], output: Output | None = None) -> _Answer:
+    """Return what an attempt gives; it is made again where the pool changes meanwhile.
+
+    Args:
+        attempt: What is attempted, up to three times more.
+        output: Where it writes: once something is written, it is not made again.
+
+    Raises:
+        SourceChanged: The pool changed each time.
+    """
+    for _ in range(_REPETITIONS):
         try:
-            return _answer_once(request, build, output, who)
+            return attempt()
         except SourceChanged:
-            if output.has_begun or not repetitions:
+            if output is not None and output.has_begun:
                 raise
-            repetitions -= 1
+    return attempt()
+
+
+def opened(request: Request, progress: ProgressBar) -> Pool:
+    """Open the pool that is meant."""
+    request.check_root()
+    return thinscope.open(
+        request.source,
+        names=request.names,
+        more_pvs=request.more_pvs,
+        metadata_snapshot=request.metadata_snapshot,
+        tolerant=request.tolerant,
+        root=request.root,
+        data_block_sectors=request.data_block_sectors,
+        threads=request.threads,
+        progress=progress,
+    )
 
 
 def _answer_once(
     request: Request, build: Callable[[Pool, str], Report], output: Output, who: Collection[str]
 ) -> ExitCode:
-    with (
-        ProgressBar() as progress,
-        thinscope.open(
-            request.source,
-            names=request.names,
-            more_pvs=request.more_pvs,
-            metadata_snapshot=request.metadata_snapshot,
-            tolerant=request.tolerant,
-            root=request.root,
-            data_block_sectors=request.data_block_sectors,
-            threads=request.threads,
-            progress=progress,
-        ) as pool,
-    ):
+    with ProgressBar() as progress, opened(request, progress) as pool:
         report = build(pool, request.source)
         only = {pool.device(name).id for name in who} or None
         gaps = Gaps.of(pool, only) if request.tolerant else None

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import repeated, write
 from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import reporting
-from thinscope.errors import SourceChanged
 from thinscope.report.capture import Capture
 
 if TYPE_CHECKING:
@@ -65,10 +64,9 @@ def command(request: Request, *, file: str, force: bool) -> ExitCode:
 def _capture(
     request: Request, file: str, progress: ProgressBar, *, overwrite: bool
 ) -> thinscope.Capture:
-    repetitions = REPETITIONS
-    while True:
-        try:
-            return thinscope.capture(
+    try:
+        return repeated(
+            lambda: thinscope.capture(
                 request.source,
                 file,
                 names=request.names,
@@ -78,10 +76,7 @@ def _capture(
                 threads=request.threads,
                 progress=progress,
             )
-        except FileExistsError as error:
-            hint = "--force replaces it"
-            raise Failure(f"{error.filename}: there is something in it", hint) from error
-        except SourceChanged:
-            if not repetitions:
-                raise
-            repetitions -= 1
+        )
+    except FileExistsError as error:
+        hint = "--force replaces it"
+        raise Failure(f"{error.filename}: there is something in it", hint) from error

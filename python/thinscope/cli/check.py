@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import repeated, write
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import reporting
-from thinscope.errors import SourceChanged
 from thinscope.report.check import Check
 
 if TYPE_CHECKING:
@@ -56,18 +55,13 @@ def command(request: Request) -> ExitCode:
 
 
 def _check(request: Request, progress: ProgressBar) -> thinscope.Check:
-    repetitions = REPETITIONS
-    while True:
-        try:
-            return thinscope.check(
-                request.source,
-                names=request.names,
-                more_pvs=request.more_pvs,
-                metadata_snapshot=request.metadata_snapshot,
-                threads=request.threads,
-                progress=progress,
-            )
-        except SourceChanged:
-            if not repetitions:
-                raise
-            repetitions -= 1
+    return repeated(
+        lambda: thinscope.check(
+            request.source,
+            names=request.names,
+            more_pvs=request.more_pvs,
+            metadata_snapshot=request.metadata_snapshot,
+            threads=request.threads,
+            progress=progress,
+        )
+    )

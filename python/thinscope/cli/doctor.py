@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import repeated, write
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import reporting
-from thinscope.errors import SourceChanged
 from thinscope.report.doctor import Doctor
 
 if TYPE_CHECKING:
@@ -68,27 +67,25 @@ def command(
 
     The exit status is 1 if something needs attention.
     """
-    output, repetitions = Output(), REPETITIONS
-    while True:
-        try:
-            with ProgressBar() as progress:
-                found = thinscope.doctor(
-                    request.source,
-                    names=request.names,
-                    more_pvs=request.more_pvs,
-                    metadata_snapshot=request.metadata_snapshot,
-                    lvm_conf=lvm_conf,
-                    autoextend_threshold=autoextend_threshold,
-                    autoextend_percent=autoextend_percent,
-                    threads=request.threads,
-                    progress=progress,
-                )
-                report = Doctor.of(found, request.source)
-                stale = found.pool is not None and found.pool.may_be_stale
-                if found.pool is not None:
-                    found.pool.close()
-                return write(report, request.format, output, progress, may_be_stale=stale)
-        except SourceChanged:
-            if output.has_begun or not repetitions:
-                raise
-            repetitions -= 1
+    output = Output()
+
+    def look_over() -> ExitCode:
+        with ProgressBar() as progress:
+            found = thinscope.doctor(
+                request.source,
+                names=request.names,
+                more_pvs=request.more_pvs,
+                metadata_snapshot=request.metadata_snapshot,
+                lvm_conf=lvm_conf,
+                autoextend_threshold=autoextend_threshold,
+                autoextend_percent=autoextend_percent,
+                threads=request.threads,
+                progress=progress,
+            )
+            report = Doctor.of(found, request.source)
+            stale = found.pool is not None and found.pool.may_be_stale
+            if found.pool is not None:
+                found.pool.close()
+            return write(report, request.format, output, progress, may_be_stale=stale)
+
+    return repeated(look_over, output)

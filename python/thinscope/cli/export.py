@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import opened, repeated, write
 from thinscope.cli.failure import ExitCode, Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import SIZE, opening
 from thinscope.cli.streams import tell, tell_may_be_stale
-from thinscope.errors import SourceChanged
 from thinscope.report.export import Export
 from thinscope.report.gaps import Gaps
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    import thinscope
     from thinscope.cli.request import Request
 
 __all__ = ["command"]
@@ -116,41 +115,23 @@ def command(  # noqa: PLR0913 - one for each option
             progress=progress,
         )
 
-    request.check_root()
-    repetitions = 0 if is_stdout else REPETITIONS
-    while True:
-        try:
-            with (
-                ProgressBar() as progress,
-                thinscope.open(
-                    request.source,
-                    names=request.names,
-                    more_pvs=request.more_pvs,
-                    tolerant=request.tolerant,
-                    metadata_snapshot=request.metadata_snapshot,
-                    root=request.root,
-                    data_block_sectors=request.data_block_sectors,
-                    threads=request.threads,
-                    progress=progress,
-                ) as pool,
-            ):
-                exported = export(pool, progress)
-                gaps = Gaps.of(pool, {exported.device}) if request.tolerant else None
-                is_stale = pool.may_be_stale or exported.may_be_stale
-                if is_stdout:
-                    progress.close()
-                    return _told(exported, gaps, is_stale=is_stale)
-                report = Export.of(pool, exported, request.source, inconsistent=inconsistent)
-                return write(
-                    report, request.format, output, progress, may_be_stale=is_stale, gaps=gaps
-                )
-        except FileExistsError as error:
-            hint = "--force replaces it"
-            raise Failure(f"{error.filename}: there is something in it", hint) from error
-        except SourceChanged:
-            if not repetitions:
-                raise
-            repetitions -= 1
+    def attempt() -> ExitCode:
+        with ProgressBar() as progress, opened(request, progress) as pool:
+            exported = export(pool, progress)
+            gaps = Gaps.of(pool, {exported.device}) if request.tolerant else None
+            is_stale = pool.may_be_stale or exported.may_be_stale
+            if is_stdout:
+                progress.close()
+                return _told(exported, gaps, is_stale=is_stale)
+            report = Export.of(pool, exported, request.source, inconsistent=inconsistent)
+            return write(report, request.format, output, progress, may_be_stale=is_stale, gaps=gaps)
+
+    try:
+        # What went to stdout cannot be taken back.
+        return attempt() if is_stdout else repeated(attempt)
+    except FileExistsError as error:
+        hint = "--force replaces it"
+        raise Failure(f"{error.filename}: there is something in it", hint) from error
 
 
 def _told(exported: thinscope.Export, gaps: Gaps | None, *, is_stale: bool) -> ExitCode:

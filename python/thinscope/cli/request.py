@@ -82,26 +82,6 @@ class Request:
             raise Failure("--data-block-size goes with --root", "`thinscope salvage` lists roots")
 
 
-class _BlockSize(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """The size of data blocks: bytes, or as ``64KiB``."""
-
-    name = "SIZE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        # Imported here: few commands are given one.
-        from thinscope.planning import bytes_of  # noqa: PLC0415
-
-        try:
-            size = bytes_of(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size not in _BLOCK_BYTES:
-            self.fail(f"'{value}' is no size from 64KiB to 1GiB in steps of 64KiB", param, ctx)
-        return size
-
-
 def reporting(
     function: Callable[Concatenate[Request, _Own], ExitCode],
 ) -> Callable[..., ExitCode]:
@@ -141,6 +121,18 @@ class _Size(click.ParamType):  # type: ignore[type-arg] # generic only in new re
             return bytes_of(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _BlockSize(_Size):
+    """The size of data blocks: bytes, or as ``64KiB``."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        size = super().convert(value, param, ctx)
+        if size not in _BLOCK_BYTES:
+            self.fail(f"'{value}' is no size from 64KiB to 1GiB in steps of 64KiB", param, ctx)
+        return size
 
 
 SIZE = _Size()

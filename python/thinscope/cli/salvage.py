@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import repeated, write
 from thinscope.cli.failure import ExitCode, Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import DATA_BLOCK_SIZE, ROOT, reporting
 from thinscope.cli.streams import tell, tell_may_be_stale
-from thinscope.errors import SourceChanged
 from thinscope.report.gaps import Gaps
 from thinscope.report.salvage import Salvage
 
@@ -69,14 +69,9 @@ def command(request: Request, *, is_all: bool, dump: str | None) -> ExitCode:
     if dump is None and request.root is not None:
         raise Failure("--root names what to --dump", "other commands read a state with --root")
     output = Output() if dump is None or dump == "-" else None
-    repetitions = REPETITIONS
-    while True:
-        try:
-            return _once(request, output, dump, None if is_all else _ROWS)
-        except SourceChanged:
-            if not repetitions:
-                raise
-            repetitions -= 1
+    attempt = partial(_once, request, output, dump, None if is_all else _ROWS)
+    # What went to stdout cannot be taken back.
+    return attempt() if dump == "-" else repeated(attempt, output)
 
 
 def _once(request: Request, output: Output | None, dump: str | None, most: int | None) -> ExitCode:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 import thinscope
-from thinscope.cli.answer import REPETITIONS, write
+from thinscope.cli.answer import repeated, write
 from thinscope.cli.failure import Failure
 from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import DATA_BLOCK_SIZE, reporting
-from thinscope.errors import SourceChanged
 from thinscope.report.undelete import Undelete
 
 if TYPE_CHECKING:
@@ -59,24 +58,22 @@ def command(request: Request, *, who: tuple[str, ...], data: str | None) -> Exit
     if request.metadata_snapshot:
         hint = "every block is read, whoever holds it: without --metadata-snapshot"
         raise Failure("deleted devices are those that the live pool has not", hint)
-    output, repetitions = Output(), REPETITIONS
-    while True:
-        try:
-            with ProgressBar() as progress:
-                found = thinscope.undelete(
-                    request.source,
-                    who,
-                    data=data,
-                    names=request.names,
-                    more_pvs=request.more_pvs,
-                    data_block_sectors=request.data_block_sectors,
-                    threads=request.threads,
-                    progress=progress,
-                )
-                report = Undelete.of(found, request.source, data, runs=bool(who))
-                stale = found.salvage.may_be_stale
-                return write(report, request.format, output, progress, may_be_stale=stale)
-        except SourceChanged:
-            if output.has_begun or not repetitions:
-                raise
-            repetitions -= 1
+    output = Output()
+
+    def look() -> ExitCode:
+        with ProgressBar() as progress:
+            found = thinscope.undelete(
+                request.source,
+                who,
+                data=data,
+                names=request.names,
+                more_pvs=request.more_pvs,
+                data_block_sectors=request.data_block_sectors,
+                threads=request.threads,
+                progress=progress,
+            )
+            report = Undelete.of(found, request.source, data, runs=bool(who))
+            stale = found.salvage.may_be_stale
+            return write(report, request.format, output, progress, may_be_stale=stale)
+
+    return repeated(look, output)

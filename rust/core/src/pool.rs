@@ -261,12 +261,7 @@ impl Pool {
 
     /// The graph of some trees, around what is broken where that is asked for.
     fn find_graph(&self, roots: &[(DeviceId, MetadataBlock)], watch: &Watch) -> Result<Graph> {
-        match (Graph::build(&self.reader, roots, watch), &self.damage) {
-            (Err(error), Some(damage)) if error.is_damage() => {
-                Graph::build_around(&self.reader, roots, watch, damage)
-            }
-            (graph, _) => graph,
-        }
+        Graph::build_with(&self.reader, roots, watch, self.damage.as_deref())
     }
 
     /// What is missing of the devices, since it is broken: one pass over all mappings. `most`

@@ -13,7 +13,7 @@ use crate::devices::{Listing, read_devices_around};
 use crate::error::{Place, Result, Structure};
 use crate::graph::{Gap, Graph, LeafReader, MAX_ENTRIES, threads};
 use crate::superblock::{Draft, View};
-use crate::units::{DeviceId, MetadataBlock, Time, widen};
+use crate::units::{MetadataBlock, Time, widen};
 
 /// Gaps that are looked at: a hostile pool can have many devices reach many broken leaves.
 const MAX_GAPS: usize = 1 << 20;
@@ -88,7 +88,7 @@ impl Checker<'_> {
         let devices = sides.iter().flat_map(|side| &side.listing.devices);
         let roots: Vec<_> = devices.map(|device| (device.id, device.root)).collect();
         let damage = Arc::new(Damage::default());
-        let graph = self.graph(&roots, &damage)?;
+        let graph = Graph::build_with(self.reader, &roots, self.watch, Some(&damage))?;
         let (leaves, data) = self.count(&graph, draft.data_blocks, &damage)?;
         let counts: Vec<u64> = leaves.iter().map(|leaf| leaf.mappings).collect();
         let gaps = graph.gaps(&damage, MAX_GAPS);
@@ -115,15 +115,6 @@ impl Checker<'_> {
         let knows_held = draft.is_held_known
             && (draft.held.is_none() || sides.iter().any(|side| side.held.is_some()));
         Ok(Walked { graph, data, is_whole: gaps.gaps.is_empty() && is_listed && knows_held })
-    }
-
-    fn graph(self, roots: &[(DeviceId, MetadataBlock)], damage: &Damage) -> Result<Graph> {
-        match Graph::build(self.reader, roots, self.watch) {
-            Err(error) if error.is_damage() => {
-                Graph::build_around(self.reader, roots, self.watch, damage)
-            }
-            graph => graph,
-        }
     }
 
     /// Counts the mappings of each leaf, and how often each data block is mapped.

@@ -28,6 +28,26 @@ use crate::watch::Watch;
 const MAX_PASSES: usize = 8;
 
 impl Graph {
+    /// Reads the internal nodes below the roots as [`build`](Self::build) does; what that refuses is
+    /// read around where there is a place to note damage.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); with such a place, what is no damage.
+    pub fn build_with(
+        reader: &Reader,
+        roots: &[(DeviceId, MetadataBlock)],
+        watch: &Watch,
+        damage: Option<&Damage>,
+    ) -> Result<Self> {
+        match (Self::build(reader, roots, watch), damage) {
+            (Err(error), Some(damage)) if error.is_damage() => {
+                Self::build_around(reader, roots, watch, damage)
+            }
+            (graph, _) => graph,
+        }
+    }
+
     /// Reads the internal nodes below the roots, around those that are broken. What is broken is
     /// noted, and the edges that are cut for it are kept with their reasons.
     ///
@@ -36,7 +56,7 @@ impl Graph {
     /// # Errors
     ///
     /// [`Error::Cancelled`], and what is no damage.
-    pub fn build_around(
+    fn build_around(
         reader: &Reader,
         roots: &[(DeviceId, MetadataBlock)],
         watch: &Watch,
