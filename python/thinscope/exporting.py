@@ -125,6 +125,9 @@ def export(  # noqa: PLR0913 - keywords
             exporting.copy(_stretches(device.mappings(0, behind), block, content.size), out)
             out.end(content.size)
             is_read_back = out.read_back(content.size, exporting.sha256, file, told)
+            # Before the file takes its name: the pool may have changed.
+            mapped_blocks = sum(run.length for run in device.mappings(0, behind))
+            beyond_blocks = sum(run.length for run in device.mappings(behind))
     return Export(
         file=_called(file),
         device=device.id,
@@ -133,9 +136,9 @@ def export(  # noqa: PLR0913 - keywords
         data=content.data,
         origin=content.origin,
         origin_bytes=exporting.origin_bytes,
-        mapped_blocks=sum(run.length for run in device.mappings(0, behind)),
+        mapped_blocks=mapped_blocks,
         mapped_bytes=exporting.mapped_bytes,
-        beyond_blocks=sum(run.length for run in device.mappings(behind)),
+        beyond_blocks=beyond_blocks,
         written_bytes=exporting.written_bytes if out.is_sparse else content.size,
         follows_holes=follow_holes and out.is_sparse,
         is_sparse=out.is_sparse,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import stat
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from thinscope.errors import ThinscopeError
@@ -27,6 +25,9 @@ NewFile: TypeAlias = tuple[str, tuple[int, int, int] | None]
 _STDOUT = 1
 _PERMISSIONS = 0o777
 _ANYBODY, _OWNER = 0o666, 0o600
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What file systems say that have one name for each file."""
+
 _LIVE_FOLDERS = ("/dev/", "/proc/")
 """Names there stand for what is open or attached: nothing is put in their place."""
 
@@ -70,6 +71,7 @@ class Target:
         self._kept = tuple(kept)
         self._in_place: BinaryIO | None = None
         self._new: str | None = None
+        self._is_there = False
         self._final = ""
 
     def __enter__(self) -> NewFile | BinaryIO | None:
@@ -104,6 +106,7 @@ class Target:
             self._in_place = open(self._path, "wb", buffering=0, opener=_opened_whole)
             return self._in_place
         self._new = os.path.join(folder, f".thinscope-{os.urandom(8).hex()}")  # noqa: PTH118
+        self._is_there = there is not None
         like = (there.st_mode & _PERMISSIONS, there.st_uid, there.st_gid) if there else None
         return self._new, like
 
@@ -154,11 +157,31 @@ class Target:
             self._name(error)
 
     def _put_in_place(self, new: str) -> None:
+        """Give the new file its name.
+
+        Raises:
+            OSError: `FileExistsError` where somebody put something there meanwhile, and it may not
+                be written over.
+        """
+        if not self._overwrite:
+            if not self._is_there:
+                try:
+                    os.link(new, self._final)  # fails where anything is there
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                else:
+                    return
+            with suppress(FileNotFoundError):
+                if _holds_something(os.stat(self._final)):  # noqa: PTH116 - as above
+                    raise FileExistsError(errno.EEXIST, "File exists", self._path)
         try:
             os.replace(new, self._final)  # noqa: PTH105 - as above
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
+            import shutil  # noqa: PLC0415 - seldom, and it takes long to load
+
             shutil.copyfile(new, self._final)  # something is mounted on it
 
     def _name(self, error: OSError) -> None:
@@ -221,6 +244,8 @@ def refuse_records(
     own = Identity.of(file)
     if own is None:
         return
+    from pathlib import Path  # noqa: PLC0415 - a dump to stdout asks nothing of it
+
     path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
     folders = Path(os.path.realpath(path)).parents if path is not None else ()
     texts = [os.fspath(each) for each in records]

@@ -12,7 +12,7 @@ from thinscope.diagnosis import damage
 from thinscope.diagnosis.advice import Advice, Severity
 from thinscope.diagnosis.place import Place
 from thinscope.diagnosis.steps import Step, avoid, next_step
-from thinscope.errors import CorruptMetadata, NotThinMetadata
+from thinscope.errors import CorruptMetadata, NotThinMetadata, SourceError
 from thinscope.source import named
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def doctor(  # noqa: PLR0913 - keywords
         What there is to say. Its pool stays open.
 
     Raises:
-        OSError: The source cannot be opened.
+        OSError: The source cannot be opened; `SourceError` where another program holds it, or where it
+            changed meanwhile.
         NotThinMetadata: The source holds something else, and nowhere a pool's metadata.
         NamesError: Records or settings cannot be read, or are of another pool.
         UnsupportedMetadata: A version or feature that is not known.
@@ -116,6 +117,10 @@ def doctor(  # noqa: PLR0913 - keywords
     except NotThinMetadata as error:
         # A check looks for metadata behind a first block that is none; where there is none, it raises.
         thinscope.check(source, names=paths, more_pvs=more, depth="superblock", progress=progress)
+        return _unopened(source, paths, error.message, settle)
+    except SourceError as error:
+        if type(error) is not SourceError or error.block != 0:
+            raise
         return _unopened(source, paths, error.message, settle)
     try:
         check = thinscope.check(

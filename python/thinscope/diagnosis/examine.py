@@ -13,7 +13,7 @@ from thinscope.diagnosis import (
     state,
     transactions,
 )
-from thinscope.errors import CorruptMetadata, UnsupportedMetadata
+from thinscope.errors import CorruptMetadata, SourceError, UnsupportedMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ class _Reading:
     """Asks a pool that may be damaged, and keeps the first damage that it met."""
 
     def __init__(self) -> None:
-        self.damage: CorruptMetadata | UnsupportedMetadata | None = None
+        self.damage: CorruptMetadata | UnsupportedMetadata | SourceError | None = None
 
     def ask(self, question: Callable[[], _Found]) -> _Found | None:
         """Return the answer, or None where damage prevents it."""
@@ -42,13 +42,25 @@ class _Reading:
         except (CorruptMetadata, UnsupportedMetadata) as error:  # of a metadata snapshot's copy
             self.damage = self.damage or error
             return None
+        except SourceError as error:
+            if not _is_unreadable(error):
+                raise
+            self.damage = self.damage or error
+            return None
+
+
+def _is_unreadable(error: SourceError) -> bool:
+    """Whether it is about a block: not about all of a pool that is in use, or changes."""
+    return type(error) is SourceError and error.block is not None
 
 
 def records(pool: Pool) -> tuple[Names, ...]:
     """Return what managers have on record of a pool, though its devices may not be readable."""
     try:
         return tuple(pool.names)
-    except CorruptMetadata:
+    except (CorruptMetadata, SourceError) as error:
+        if isinstance(error, SourceError) and not _is_unreadable(error):
+            raise
         found = [each.found for each in pool.wanted]
         return tuple(each[0] for each in found if len(each) == 1)
 
@@ -114,7 +126,7 @@ def _trees(pool: Pool, place: Place, check: Check | None) -> Iterator[Advice]:
             yield from damage.counts(sharing.disagreeing(devices.values()), place)
     met = reading.damage
     if met is not None and not (check and check.findings):
-        block = met.block if isinstance(met, CorruptMetadata) else None
+        block = None if isinstance(met, UnsupportedMetadata) else met.block
         yield damage.unreadable(met.message, block, place)
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from thinscope.report.objects import NamesRow
 from thinscope.report.printable import printable
 from thinscope.report.remark import Remark
+from thinscope.report.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from thinscope._core import DeletedDevice, Misfit, SalvagedState, SalvagedTree
     from thinscope.pool import Pool
-    from thinscope.salvage import Salvage as Found
+    from thinscope.salvaging import Salvage as Found
 
 __all__ = ["BlockRow", "DeletedRow", "MisfitRow", "Salvage", "StateRow", "TreeRow"]
 
@@ -417,4 +418,5 @@ def _findings(found: Found) -> Iterator[Remark]:
         yield Remark("live-damaged", f"the live state is damaged: {told}", advice)
     if found.unreadable:
         count = sum(length for _, length in found.unreadable)
-        yield Remark("unreadable", f"{count} blocks could not be read", numbers={"blocks": count})
+        told = f"{plural(count, 'block')} could not be read"
+        yield Remark("unreadable", told, numbers={"blocks": count})

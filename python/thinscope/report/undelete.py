@@ -177,6 +177,7 @@ class Undelete:
         states: States that were found.
         names: The records that names are from.
         why_not_live: Why the live pool cannot be read, or None.
+        unreadable_blocks: Metadata blocks that could not be read: what they held is not known.
         data: The data that was given, as it was named, or None.
         looked_at_data: Whether free blocks were looked at in data, that was given or is the source's.
         are_all: Whether all states were looked at for devices.
@@ -190,6 +191,7 @@ class Undelete:
     states: int
     names: tuple[NamesRow, ...]
     why_not_live: str | None
+    unreadable_blocks: int
     data: str | None
     looked_at_data: bool
     are_all: bool
@@ -197,9 +199,10 @@ class Undelete:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether the live pool is damaged, so that it cannot tell what became of blocks."""
+        """Whether blocks could not be read, or the live pool cannot tell what became of some."""
         of_devices = (row.why_not_graded for row in self.devices)
-        return any(why is not None for why in (self.why_not_live, *of_devices))
+        is_untold = any(why is not None for why in (self.why_not_live, *of_devices))
+        return is_untold or self.unreadable_blocks > 0
 
     @classmethod
     def of(
@@ -219,6 +222,7 @@ class Undelete:
             states=len(found.salvage.states),
             names=tuple(map(NamesRow.of, found.live.names)) if found.live else (),
             why_not_live=found.why_not_live,
+            unreadable_blocks=sum(length for _, length in found.salvage.unreadable),
             data=data,
             looked_at_data=found.live is not None and found.data is not None,
             are_all=found.salvage.are_all_looked_at,

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::raw::Page;
 use crate::reader::Reader;
-use crate::source::identify::{first_block, identify};
+use crate::source::identify::{first_block, first_page, identify, is_bad_medium};
 use crate::source::{BlockSource, unpacked};
 use crate::superblock::{Superblock, View, claims_to_be_thin};
 use crate::units::{BLOCK_BYTES, BLOCK_SIZE, MAX_METADATA_BLOCKS, index_u64, widen};
@@ -88,7 +88,11 @@ pub fn capture(
     take: &mut Take<'_>,
 ) -> Result<Capture> {
     let mut source = source;
-    let mut first = first_page(&*source)?;
+    // What leads to a metadata snapshot must be read; else zeros stand for it.
+    let mut first = match view {
+        View::MetadataSnapshot => first_block(&*source)?,
+        View::Live | View::Salvaged => first_page(&*source)?,
+    };
     if let Some(unpacked) = unpacked(&source, &first, watch)? {
         source = unpacked;
         first = first_page(&*source)?;
@@ -127,14 +131,6 @@ impl Capture {
     }
 }
 
-/// The first block; zeros where the disk cannot read it any more.
-pub(crate) fn first_page(source: &dyn BlockSource) -> Result<Box<Page>> {
-    match first_block(source) {
-        Err(Error::Read { cause, .. }) if is_bad_medium(&cause) => Ok(Page::zeroed()),
-        first => first,
-    }
-}
-
 /// Whether a source that does not begin with a superblock holds blocks of a pool all the same:
 /// with the checksum of a kind that pools have, and in their places.
 fn lost_its_superblock(reader: &Reader, identity: Identity, watch: &Watch) -> Result<bool> {
@@ -161,11 +157,6 @@ fn is_in_place(block: u64, page: &Page) -> bool {
     block > 0
         && page.stored_number() == block
         && BlockKind::of(page).is_some_and(|kind| kinds.contains(&kind))
-}
-
-/// Whether the disk itself cannot read a sector: then others may still be read.
-pub(crate) fn is_bad_medium(cause: &io::Error) -> bool {
-    matches!(cause.raw_os_error(), Some(libc::EIO | libc::ENODATA | libc::EILSEQ | libc::EREMOTEIO))
 }
 
 /// Runs of blocks that could not be read.
@@ -256,14 +247,15 @@ impl Copying<'_> {
             let failed = |error: io::Error| Error::Threads(error.to_string());
             let hashing = thread::Builder::new().spawn_scoped(scope, move || {
                 let mut sha256 = Sha256::new();
-                hashed.iter().for_each(|chunk| sha256.update(chunk.bytes()));
+                let is_wanted = |_: &Arc<Chunk>| self.watch.advance(0).is_ok();
+                hashed.iter().take_while(is_wanted).for_each(|chunk| sha256.update(chunk.bytes()));
                 <[u8; 32]>::from(sha256.finalize())
             });
             let hashing = hashing.map_err(failed)?;
             let reading = thread::Builder::new()
                 .spawn_scoped(scope, move || self.read_all(&[to_hash, to_pack]))
                 .map_err(failed)?;
-            let packed = pack(packed, self.bytes(), take);
+            let packed = pack(packed, self.bytes(), self.watch, take);
             // A thread that panicked says no more; its panic goes on when the scope ends.
             let read = reading.join().map_err(|_| Error::Cancelled)?;
             let sha256 = hashing.join().map_err(|_| Error::Cancelled)?;
@@ -344,9 +336,15 @@ impl Found {
 }
 
 /// Packs what comes, and hands it over. Returns how many bytes that are, and their SHA-256.
-fn pack(chunks: Receiver<Arc<Chunk>>, bytes: u64, take: &mut Take<'_>) -> Result<(u64, [u8; 32])> {
+fn pack(
+    chunks: Receiver<Arc<Chunk>>,
+    bytes: u64,
+    watch: &Watch,
+    take: &mut Take<'_>,
+) -> Result<(u64, [u8; 32])> {
     let encoder = || -> io::Result<_> {
-        let mut encoder = zstd::stream::read::Encoder::with_buffer(Chunks::new(chunks), LEVEL)?;
+        let mut encoder =
+            zstd::stream::read::Encoder::with_buffer(Chunks::new(chunks, watch), LEVEL)?;
         encoder.include_checksum(true)?;
         encoder.set_pledged_src_size(Some(bytes))?;
         Ok(encoder)
@@ -356,7 +354,10 @@ fn pack(chunks: Receiver<Arc<Chunk>>, bytes: u64, take: &mut Take<'_>) -> Result
     loop {
         let mut piece = Vec::with_capacity(PIECE);
         let mut limited = encoder.by_ref().take(widen(PIECE));
-        let filled = limited.read_to_end(&mut piece).map_err(Error::Pack)?;
+        let filled = limited.read_to_end(&mut piece);
+        // What was given up is no fault of packing.
+        watch.advance(0)?;
+        let filled = filled.map_err(Error::Pack)?;
         if filled == 0 {
             return Ok((length, sha256.finalize().into()));
         }
@@ -368,21 +369,24 @@ fn pack(chunks: Receiver<Arc<Chunk>>, bytes: u64, take: &mut Take<'_>) -> Result
 
 /// The bytes of all chunks, in order.
 #[derive(Debug)]
-struct Chunks {
+struct Chunks<'a> {
     receiver: Receiver<Arc<Chunk>>,
+    /// Asked before each chunk: those that wait take longer to pack than who gave up shall wait.
+    watch: &'a Watch,
     chunk: Option<Arc<Chunk>>,
     at: usize,
 }
 
-impl Chunks {
-    const fn new(receiver: Receiver<Arc<Chunk>>) -> Self {
-        Self { receiver, chunk: None, at: 0 }
+impl<'a> Chunks<'a> {
+    const fn new(receiver: Receiver<Arc<Chunk>>, watch: &'a Watch) -> Self {
+        Self { receiver, watch, chunk: None, at: 0 }
     }
 }
 
-impl BufRead for Chunks {
+impl BufRead for Chunks<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.chunk.as_ref().is_none_or(|chunk| chunk.length <= self.at) {
+            self.watch.advance(0).map_err(io::Error::other)?;
             self.chunk = self.receiver.recv().ok();
             self.at = 0;
         }
@@ -394,7 +398,7 @@ impl BufRead for Chunks {
     }
 }
 
-impl Read for Chunks {
+impl Read for Chunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut bytes = self.fill_buf()?;
         let read = bytes.read(buffer)?;

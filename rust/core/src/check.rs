@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub use finding::{Affected, Blocks, Finding, Severity, Step};
 
-use self::finding::Findings;
+use self::finding::{Findings, UNREADABLE};
 use self::mappings::Walked;
 use self::references::References;
 use self::space_map::{Comparison, difference};
@@ -219,8 +219,10 @@ impl Checker<'_> {
             self.compare(SpaceMap::Data, root, &walked.data, walked.is_whole, &mut check)?;
         }
         if let Some(root) = draft.metadata {
-            let reached = self.references(draft, held.as_ref(), &walked)?;
-            self.compare(SpaceMap::Metadata, root, &reached, walked.is_whole, &mut check)?;
+            let (reached, unread) = self.references(draft, held.as_ref(), &walked)?;
+            let is_whole = walked.is_whole && unread.is_empty();
+            self.compare(SpaceMap::Metadata, root, &reached, is_whole, &mut check)?;
+            check.unread(unread);
         }
         Ok(check)
     }
@@ -254,7 +256,7 @@ impl Checker<'_> {
         draft: &Draft,
         held: Option<&(MetadataBlock, Draft)>,
         walked: &Walked,
-    ) -> Result<Counts> {
+    ) -> Result<(Counts, Vec<(MetadataBlock, Error)>)> {
         self.watch.begin("counting pointers", 0);
         let mut references = References::new(self.reader, self.watch);
         if let Some(block) = draft.held {
@@ -278,7 +280,8 @@ impl Checker<'_> {
             references.tree(Tree::MetadataOverflow, root.overflow)?;
         }
         references.mappings(&walked.graph);
-        Ok(references.finish().counts())
+        let (tally, unread) = references.finish();
+        Ok((tally.counts(), unread))
     }
 
     fn compare(
@@ -357,6 +360,19 @@ impl Check {
             let finding = about("time-limit", severity, message);
             let expected = format!("below {TIME_NEARLY_USED_UP}");
             self.collected.push(finding.with("time", expected, time));
+        }
+    }
+
+    /// What could not be read when pointers were counted, unless it is told already: it was read
+    /// before, or after. Each comes with the root of its tree.
+    fn unread(&mut self, unread: Vec<(MetadataBlock, Error)>) {
+        for (root, error) in unread {
+            let finding = Finding::of_error(UNREADABLE, &error);
+            if !finding.block.is_some_and(|block| self.collected.is_about(block)) {
+                let path = [("superblock", 0), ("tree", u64::from(root.get()))];
+                let path = path.map(|(name, block)| Step { name: name.to_owned(), block });
+                self.collected.push(finding.at(root, path.to_vec()));
+            }
         }
     }
 

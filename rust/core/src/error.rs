@@ -20,7 +20,7 @@ pub enum Error {
     Open(#[source] io::Error),
 
     /// A read of the source failed.
-    #[error("cannot read block {block} (offset {offset:#x}): {}", reason(.cause))]
+    #[error("cannot read block {block} (offset {offset:#x}): {}", in_words(.cause))]
     Read {
         /// The block at which the failed read begins.
         block: u64,
@@ -43,11 +43,11 @@ pub enum Error {
     Changed,
 
     /// A compressed source that cannot be unpacked, or unpacks to too much.
-    #[error("cannot unpack: {}", reason(.0))]
+    #[error("cannot unpack: {}", in_words(.0))]
     Unpack(#[source] io::Error),
 
     /// What was read could not be packed.
-    #[error("cannot pack: {}", reason(.0))]
+    #[error("cannot pack: {}", in_words(.0))]
     Pack(#[source] io::Error),
 
     /// The source holds something else.
@@ -90,7 +90,7 @@ pub enum Error {
     UnknownDevice(DeviceId),
 
     /// What the content of a device lies in could not be read.
-    #[error("cannot read the {part} at offset {offset:#x}: {}", reason(.cause))]
+    #[error("cannot read the {part} at offset {offset:#x}: {}", in_words(.cause))]
     Content {
         /// What could not be read.
         part: Part,
@@ -216,6 +216,28 @@ pub fn reason(cause: &io::Error) -> String {
         Some((words, _)) => words.to_owned(),
         None => text,
     }
+}
+
+/// The same in the middle of a sentence.
+fn in_words(cause: &io::Error) -> String {
+    let text = reason(cause);
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if cause.raw_os_error().is_some() => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text,
+    }
+}
+
+/// The system's number of a failure; also of one that somebody else passed on, as a file object
+/// does, and names as its own cause.
+#[must_use]
+pub fn number(cause: &io::Error) -> Option<i32> {
+    cause.raw_os_error().or_else(|| {
+        let below = cause.get_ref()?.source()?.downcast_ref::<io::Error>()?;
+        below.raw_os_error()
+    })
 }
 
 /// The structures of the format, as named in errors and findings.

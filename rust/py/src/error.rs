@@ -6,7 +6,9 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 use thinscope_core::Error;
-use thinscope_core::error::reason;
+use thinscope_core::error::{number, reason};
+
+use crate::source::Raised;
 
 mod classes {
     pyo3::import_exception!(thinscope.errors, CorruptMetadata);
@@ -26,8 +28,8 @@ mod classes {
 pub(crate) fn exception(py: Python<'_>, source: &str, error: &Error) -> PyErr {
     let exception = build(py, source, error).unwrap_or_else(|failure| failure);
     if let Error::Read { cause, .. } | Error::Content { cause, .. } | Error::Unpack(cause) = error {
-        let raised = cause.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
-        exception.set_cause(py, raised.map(|raised| raised.clone_ref(py)));
+        let raised = cause.get_ref().and_then(|inner| inner.downcast_ref::<Raised>());
+        exception.set_cause(py, raised.map(|raised| raised.exception(py)));
     }
     exception
 }
@@ -47,17 +49,17 @@ fn build(py: Python<'_>, source: &str, error: &Error) -> PyResult<PyErr> {
         Error::Read { block, offset, cause } => {
             fields.set_item("block", *block)?;
             fields.set_item("offset", *offset)?;
-            fields.set_item("errno", cause.raw_os_error())?;
+            fields.set_item("errno", number(cause))?;
             py.get_type::<classes::SourceError>()
         }
         Error::Content { offset, cause, .. } => {
             fields.set_item("offset", *offset)?;
-            fields.set_item("errno", cause.raw_os_error())?;
+            fields.set_item("errno", number(cause))?;
             py.get_type::<classes::SourceError>()
         }
         Error::BeyondData { .. } => py.get_type::<classes::SourceError>(),
         Error::Unpack(cause) | Error::Pack(cause) => {
-            fields.set_item("errno", cause.raw_os_error())?;
+            fields.set_item("errno", number(cause))?;
             py.get_type::<classes::SourceError>()
         }
         Error::InUse { .. } => py.get_type::<classes::SourceInUse>(),

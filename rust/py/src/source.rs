@@ -1,11 +1,13 @@
 //! What a caller opens: a path, bytes, a binary file object, or extents of these.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crossbeam_channel::Receiver;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use thinscope_core::Result;
@@ -95,20 +97,58 @@ impl FileObject {
         let read = self.object.take(|object| {
             Python::try_attach(|py| {
                 let bytes = read(object.bind(py), offset, length);
-                bytes.map_err(|raised| (raised.is_instance_of::<PyException>(py), raised))
+                bytes.map_err(|raised| {
+                    (raised.is_instance_of::<PyException>(py), Raised::new(py, raised))
+                })
             })
         });
         let (answer, interrupted) = match read {
             Some(Some(Ok(bytes))) => (Ok(bytes), None),
             Some(Some(Err((true, failure)))) => (Err(io::Error::other(failure)), None),
             Some(Some(Err((false, raised)))) => {
-                (Err(io::Error::other("interrupted")), Some(raised))
+                (Err(io::Error::other("interrupted")), Some(raised.exception))
             }
             Some(None) => (Err(io::Error::other("the interpreter ends")), None),
             None => (Err(io::Error::other("the file object is being read by this thread")), None),
         };
         request.answer(answer);
         interrupted
+    }
+}
+
+/// What a read of a file object raised.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    exception: PyErr,
+    /// The same as the system tells it, where it is an `OSError` with a number.
+    system: Option<io::Error>,
+}
+
+impl Raised {
+    fn new(py: Python<'_>, exception: PyErr) -> Self {
+        let number = if exception.is_instance_of::<PyOSError>(py) {
+            exception.value(py).getattr("errno").and_then(|number| number.extract()).ok()
+        } else {
+            None
+        };
+        Self { exception, system: number.map(io::Error::from_raw_os_error) }
+    }
+
+    /// The exception itself.
+    pub(crate) fn exception(&self, py: Python<'_>) -> PyErr {
+        self.exception.clone_ref(py)
+    }
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.exception.fmt(f)
+    }
+}
+
+impl StdError for Raised {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.system.as_ref().map(|system| -> &(dyn StdError + 'static) { system })
     }
 }
 

@@ -8,6 +8,9 @@ use crate::btree::KeyRange;
 use crate::error::{Corruption, Error, reason};
 use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock};
 
+/// The code of a block that cannot be read.
+pub(super) const UNREADABLE: &str = "unreadable";
+
 /// Findings of one kind that are told.
 const MAX_OF_A_KIND: u64 = 1000;
 
@@ -114,7 +117,7 @@ impl Finding {
         match error {
             Error::Corrupt(corruption) => finding.place(corruption),
             Error::Read { block, offset, cause } => {
-                finding.code = "unreadable";
+                finding.code = UNREADABLE;
                 finding.block = Some(*block);
                 finding.offset = Some(*offset);
                 finding.found = Some(reason(cause));
@@ -189,6 +192,13 @@ impl Findings {
     pub(super) fn about(&mut self, code: &str, field: &str) -> Option<&mut Finding> {
         let mut told = self.told.iter_mut().rev();
         told.find(|told| told.code == code && told.field == Some(field))
+    }
+
+    /// Whether a block is told of that cannot be read, or more than are told of.
+    pub(super) fn is_about(&self, block: u64) -> bool {
+        let is_it = |told: &Finding| told.code == UNREADABLE && told.block == Some(block);
+        self.counts.get(UNREADABLE).is_some_and(|count| *count > MAX_OF_A_KIND)
+            || self.told.iter().any(is_it)
     }
 
     pub(super) fn has(&self, code: &str) -> bool {

@@ -1,11 +1,12 @@
 //! What a source is, by its first block, that is not thin metadata.
 
+use std::io;
 use std::sync::Arc;
 
 use super::BlockSource;
 use super::unpack::beginning;
 use crate::checksum::BlockKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, number};
 use crate::identity::Identity;
 use crate::raw::Page;
 use crate::superblock::claims_to_be_thin;
@@ -74,4 +75,17 @@ pub(crate) fn first_block(source: &dyn BlockSource) -> Result<Box<Page>> {
         source.read_at(0, room).map_err(|cause| Error::Read { block: 0, offset: 0, cause })?;
     }
     Ok(page)
+}
+
+/// The first block; zeros where the disk cannot read it any more.
+pub(crate) fn first_page(source: &dyn BlockSource) -> Result<Box<Page>> {
+    match first_block(source) {
+        Err(Error::Read { cause, .. }) if is_bad_medium(&cause) => Ok(Page::zeroed()),
+        first => first,
+    }
+}
+
+/// Whether the disk itself cannot read a sector: then others may still be read.
+pub(crate) fn is_bad_medium(cause: &io::Error) -> bool {
+    matches!(number(cause), Some(libc::EIO | libc::ENODATA | libc::EILSEQ | libc::EREMOTEIO))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zerocopy::IntoBytes;
 
-use super::identify::first_block;
+use super::identify::{first_block, first_page};
 use super::spool::{Spool, SpooledSource, check_size};
 use super::{BlockSource, pack};
 use crate::error::{Error, Result};
@@ -60,13 +60,13 @@ pub(crate) fn unpacked(
     }
 }
 
-/// A source as it is, or what it unpacks to.
+/// A source as it is, or what it unpacks to. What lost its first block is taken as it is.
 ///
 /// # Errors
 ///
 /// As [`Error::Unpack`] and [`Error::Read`] tell; [`Error::Cancelled`].
 pub fn opened(source: Arc<dyn BlockSource>, watch: &Watch) -> Result<Arc<dyn BlockSource>> {
-    let first = first_block(&*source)?;
+    let first = first_page(&*source)?;
     Ok(unpacked(&source, &first, watch)?.unwrap_or(source))
 }
 

@@ -47,6 +47,9 @@ def sections(report: Undelete) -> Iterator[Section]:
             yield Sentence(
                 f"what became of blocks is not known, as the live pool is damaged: {printable(why)}"
             )
+    if report.unreadable_blocks:
+        lost = plural(report.unreadable_blocks, "metadata block")
+        yield Sentence(f"{lost} could not be read: there may be more devices, and more of these")
     if not report.devices:
         yield Sentence("no device was found that was deleted")
         return
