@@ -25,14 +25,13 @@ use self::devices::device_of_tree;
 use self::nodes::{Facts, Height};
 use self::scan::Scan;
 use self::states::{Ages, Finding};
-use crate::capture::first_page;
 use crate::committed::Committed;
 use crate::devices::Device;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::pool::Pool;
 use crate::raw::Page;
-use crate::source::identify::identify;
+use crate::source::identify::{first_page, identify};
 use crate::source::{BlockSource, unpacked};
 use crate::superblock::{MAX_DATA_BLOCK_SECTORS, MIN_DATA_BLOCK_SECTORS, Superblock};
 use crate::units::{BLOCK_BYTES, DeviceId, MetadataBlock, Time, VirtualBlock, pointer};
@@ -324,7 +323,7 @@ impl Salvage {
             states: states.states,
             aliases: states.aliases.into_iter().collect(),
             blocks: found,
-            unreadable: scan.unreadable.clone(),
+            unreadable: scan.all_unreadable(),
             data_block_sectors: any,
             data_blocks,
             live,
@@ -497,7 +496,7 @@ fn trees_of(scan: &Scan) -> Vec<Tree> {
         .map(|(_, facts)| Tree {
             root: facts.block,
             mapped: facts.mappings,
-            first: VirtualBlock::new(facts.first),
+            first: VirtualBlock::new(scan.nodes.lowest_key(facts)),
             last: VirtualBlock::new(facts.last),
             time: Time::new(facts.newest),
             levels: match facts.height {

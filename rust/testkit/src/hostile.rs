@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 pub use draft::Draft;
-pub use sample::{METADATA_BLOCKS, sample};
+pub use sample::{METADATA_BLOCKS, Map, sample};
 
 /// What reading all of a spoiled pool, live and through its metadata snapshot, must come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

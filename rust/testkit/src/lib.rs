@@ -30,6 +30,8 @@ pub mod runs;
 pub mod scan;
 pub mod shape;
 pub mod tree;
+pub mod trial;
+pub mod work;
 pub mod writer;
 
 pub use answers::Answers;

@@ -150,7 +150,8 @@ struct Packer<'a> {
 
 impl<'a> Packer<'a> {
     fn of(graph: &'a Graph, entries: impl Iterator<Item = u32>) -> Self {
-        let leaf_runs = LeafRuns::of(graph);
+        // All leaves were read: what is lost came with no entries.
+        let leaf_runs = LeafRuns::of(graph, true);
         let mut runs = vec![Run::default(); graph.leaves().len()];
         for (leaf, entries) in (0_u32..).zip(entries) {
             if let Some(run) = runs.get_mut(index_u32(leaf_runs.head(leaf))) {
@@ -165,13 +166,14 @@ impl<'a> Packer<'a> {
     /// Packs a device, and returns how many nodes it has for itself.
     fn device(&mut self, root: NodeRef) -> u64 {
         let mut packed = Packed::default();
-        let (first, last) = self.leaf_runs.ends(root);
-        let head = self.leaf_runs.head(first);
-        if head == self.leaf_runs.head(last) && self.shared(head).is_some() {
+        let ends = self.leaf_runs.ends(root);
+        let heads = ends.map(|(first, last)| [first, last].map(|leaf| self.leaf_runs.head(leaf)));
+        match heads {
             // Nothing stands beside it that it could be packed with.
-            self.refer(head, false, &mut packed);
-        } else {
-            self.node(root, &mut packed);
+            Some([head, last]) if head == last && self.shared(head).is_some() => {
+                self.refer(head, false, &mut packed);
+            }
+            _ => self.node(root, &mut packed),
         }
         let leaves = packed.own.saturating_add(packed.shared);
         if packed.pending > 0 && packed.pending < LEAST && leaves > 0 {
@@ -192,13 +194,9 @@ impl<'a> Packer<'a> {
 
     /// Packs what is below a node behind what was packed before.
     fn node(&mut self, node: NodeRef, packed: &mut Packed) {
-        let (at, first, last) = match node {
-            NodeRef::Leaf(leaf) => return self.run(self.leaf_runs.head(leaf), packed),
-            NodeRef::Internal(at) => {
-                let (first, last) = self.leaf_runs.ends(node);
-                (at, self.leaf_runs.head(first), self.leaf_runs.head(last))
-            }
-        };
+        let Some((first, last)) = self.leaf_runs.ends(node) else { return };
+        let (first, last) = (self.leaf_runs.head(first), self.leaf_runs.head(last));
+        let NodeRef::Internal(at) = node else { return self.run(first, packed) };
         if first == last {
             return self.run(first, packed);
         }

@@ -168,7 +168,7 @@ impl Scan {
         let lists = self.nodes.iter().filter(|(_, facts)| is_list(facts));
         let lists: Vec<_> = lists.map(|(_, facts)| facts.block).collect();
         let mut hints = HashSet::new();
-        Self::reread(&self.reader, &lists, watch, |node| {
+        Self::reread(&self.reader, &self.lost, &lists, watch, |node| {
             for (key, root) in node.keys().iter().zip(node.values::<U64>()) {
                 let id = DeviceId::new(low_u32(key.get()));
                 let root = pointer(root.get(), self.nodes.blocks);
@@ -192,7 +192,7 @@ impl Scan {
         let parents = self.nodes.iter().filter(|(_, facts)| is_parent(facts));
         let parents: Vec<_> = parents.map(|(_, facts)| facts.block).collect();
         let mut children = BlockSet::new(self.nodes.blocks);
-        Self::reread(&self.reader, &parents, watch, |node| {
+        Self::reread(&self.reader, &self.lost, &parents, watch, |node| {
             for child in node.values::<U64>() {
                 if let Some(child) = pointer(child.get(), self.nodes.blocks) {
                     children.insert(child);

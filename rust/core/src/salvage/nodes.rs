@@ -179,6 +179,18 @@ impl Nodes {
         self.position(block).and_then(|at| self.get(at))
     }
 
+    /// The lowest key of the leaves below a node that is complete: keys of nodes may be lower.
+    pub(super) fn lowest_key(&self, facts: &Facts) -> u64 {
+        let mut lowest = facts;
+        // Of a node that is complete, each child stands one level lower.
+        while let Some(child) = Some(lowest.child).filter(|child| *child != NONE)
+            && let Some(child) = self.at(MetadataBlock::new(child))
+        {
+            lowest = child;
+        }
+        lowest.first
+    }
+
     /// Gives each internal node its height and kinds: those of its first child, and one level
     /// more. Loops, and what ends nowhere, have none.
     pub(super) fn measure(&mut self) {

@@ -1,7 +1,7 @@
 //! The scan: every block once in order; then the internal nodes once more, lowest first, so that
 //! each knows what all nodes below it come to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use zerocopy::little_endian::U64;
@@ -10,12 +10,14 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::BlockCounts;
 use super::nodes::{Facts, Hashes, Height, Kinds, Listing, Nodes};
 use crate::btree::{Node, Tree};
-use crate::capture::{CHUNK, Unreadable, is_bad_medium, read_blocks};
+use crate::capture::{CHUNK, Unreadable, read_blocks};
 use crate::checksum::BlockKind;
+use crate::damage::Damage;
 use crate::error::{Error, Result};
 use crate::raw::{INTERNAL_NODE, NodeHeader, Page};
 use crate::reader::Reader;
 use crate::source::BlockSource;
+use crate::source::identify::is_bad_medium;
 use crate::superblock::{SpaceMapRoot, Superblock, parse_alone};
 use crate::units::{MAX_METADATA_BLOCKS, MetadataBlock, index_u64, low_u32, pointer, widen};
 use crate::watch::Watch;
@@ -38,6 +40,8 @@ pub(super) struct Scan {
     pub(super) superblocks: Vec<(Superblock, Option<u64>)>,
     pub(super) blocks: BlockCounts,
     pub(super) unreadable: Vec<(u64, u64)>,
+    /// What could be read once, and not once more.
+    pub(super) lost: Damage,
     hashes: Hashes,
 }
 
@@ -60,6 +64,7 @@ impl Scan {
             superblocks: Vec::new(),
             blocks: BlockCounts { total: blocks, ..BlockCounts::default() },
             unreadable: Vec::new(),
+            lost: Damage::default(),
             hashes: Hashes::new(),
         };
         let live = Superblock::parse_live(first, scan.reader.source().len()).ok();
@@ -143,9 +148,10 @@ impl Scan {
     }
 
     /// Reads nodes once more, given by ascending block. What cannot be read, or is another now, is
-    /// left out.
+    /// left out; what cannot be read is noted.
     pub(super) fn reread(
         reader: &Reader,
+        lost: &Damage,
         blocks: &[MetadataBlock],
         watch: &Watch,
         mut each: impl FnMut(&Node<'_>),
@@ -161,10 +167,13 @@ impl Scan {
                 }
                 Ok(())
             });
-            let bad = match read {
-                Err(Error::Read { block, cause, .. }) if is_bad_medium(&cause) => block,
+            let (bad, error) = match read {
+                Err(Error::Read { block, offset, cause }) if is_bad_medium(&cause) => {
+                    (block, Error::Read { block, offset, cause })
+                }
                 read => return read,
             };
+            lost.note(MetadataBlock::new(low_u32(bad)), error);
             // What stands before it in the same request was read, and not looked at.
             rest = blocks.get(done..).unwrap_or_default();
             let at = rest.partition_point(|block| u64::from(block.get()) < bad);
@@ -184,7 +193,7 @@ impl Scan {
         for level in self.nodes.levels(Kinds::MAPPING) {
             watch.begin("adding up trees", widen(level.len()));
             let nodes = &mut self.nodes;
-            Self::reread(&self.reader, &level, watch, |node| {
+            Self::reread(&self.reader, &self.lost, &level, watch, |node| {
                 fold(nodes, node, Kinds::MAPPING, |facts, child| {
                     facts.newest = facts.newest.max(child.newest);
                     facts.mappings = facts.mappings.saturating_add(child.mappings);
@@ -202,8 +211,53 @@ impl Scan {
         Ok(())
     }
 
+    /// The leaves of the lists of roots that the live superblock names, and that of the metadata
+    /// snapshot which is held: these are lists, whatever became of the trees.
+    fn named_lists(&self, watch: &Watch) -> Result<HashSet<MetadataBlock>> {
+        let live = self.superblocks.first().filter(|(found, _)| found.block.get() == 0);
+        let Some((live, _)) = live else { return Ok(HashSet::new()) };
+        let mut named: Vec<_> = self
+            .superblocks
+            .iter()
+            .filter(|(found, _)| {
+                found.block == live.block || Some(found.block) == live.metadata_snapshot
+            })
+            .map(|(found, _)| found.mapping_root)
+            .collect();
+        let mut seen = HashSet::new();
+        while !named.is_empty() {
+            named.retain(|block| self.nodes.at(*block).is_some() && seen.insert(*block));
+            named.sort_unstable();
+            let mut below = Vec::new();
+            Self::reread(&self.reader, &self.lost, &named, watch, |node| {
+                if !node.is_leaf() {
+                    let children = node.values::<U64>().iter();
+                    below.extend(children.filter_map(|at| pointer(at.get(), self.nodes.blocks)));
+                }
+            })?;
+            named = below;
+        }
+        Ok(seen)
+    }
+
+    /// Runs of all blocks that could not be read, now or once more.
+    pub(super) fn all_unreadable(&self) -> Vec<(u64, u64)> {
+        let lost = self.lost.all().into_iter().map(|(block, _)| (u64::from(block.get()), 1));
+        let mut runs: Vec<_> = self.unreadable.iter().copied().chain(lost).collect();
+        runs.sort_unstable();
+        runs.dedup_by(|next, run| {
+            let joins = run.0.saturating_add(run.1) == next.0;
+            if joins {
+                run.1 = run.1.saturating_add(next.1);
+            }
+            joins
+        });
+        runs
+    }
+
     /// Looks at what the top-level leaves list, now that the trees are known.
     fn list_roots(&mut self, watch: &Watch) -> Result<()> {
+        let named = self.named_lists(watch)?;
         let is_list = |facts: &Facts| {
             facts.height == Height::Levels(0) && facts.kinds.meets(Kinds::TOP_LEVEL)
         };
@@ -211,10 +265,11 @@ impl Scan {
         let blocks: Vec<_> = nodes.map(|(_, facts)| facts.block).collect();
         watch.begin("looking at lists of devices", widen(blocks.len()));
         let (nodes, tops, hashes) = (&mut self.nodes, &mut self.tops, self.hashes);
-        Self::reread(&self.reader, &blocks, watch, |node| {
+        Self::reread(&self.reader, &self.lost, &blocks, watch, |node| {
             let listing = Listing::of_roots(node, nodes, hashes);
             let Some(at) = nodes.position(node.place().block) else { return };
             let has_trees = listing.devices == 0 || listing.broken < listing.devices;
+            let has_trees = has_trees || named.contains(&node.place().block);
             let is_sure = nodes.get(at).is_some_and(|facts| facts.kinds == Kinds::TOP_LEVEL);
             if !has_trees {
                 if let Some(facts) = nodes.get_mut(at) {
@@ -239,7 +294,7 @@ impl Scan {
             watch.begin("adding up lists of devices", widen(level.len()));
             let nodes = &mut self.nodes;
             let listings = if kinds == Kinds::DETAILS { &mut self.details } else { &mut self.tops };
-            Self::reread(&self.reader, &level, watch, |node| {
+            Self::reread(&self.reader, &self.lost, &level, watch, |node| {
                 let mut sum = Listing::default();
                 let mut are_listed = true;
                 fold(nodes, node, kinds, |_, _| {});

@@ -112,7 +112,7 @@ fn a_block_that_fails_when_it_is_read_again_hides_no_other() {
     // Read once with all others; then all internal nodes again in one request, then one by one.
     for bad in 9..=12 {
         let found = salvage(Some((bad, 1)));
-        assert!(found.unreadable.is_empty());
+        assert_eq!(found.unreadable, [(bad, 1)]);
         let whole: Vec<_> = (9..=12).filter(|root| u64::from(*root) != bad).collect();
         let first = u32::try_from(bad - 9).unwrap() * 2 + 1;
         let mut expected = vec![first, first + 1];

@@ -8,12 +8,12 @@ use thinscope_core::space_map::CountRun;
 use thinscope_core::superblock::View;
 
 use super::brute::Brute;
-use super::reading::{Reading, read};
 use crate::answers::{Answers, DeviceAnswer};
 use crate::fill::Fill;
 use crate::hostile::Draft;
 use crate::image::Image;
 use crate::shape::{Options, Shape, build};
+use crate::trial::reading::{Reading, read};
 use crate::writer::Geometry;
 
 /// Small pools with high trees, and with all that is odd.
@@ -44,7 +44,7 @@ fn odd(seed: u64) -> Options {
     }
 }
 
-fn built(shape: Shape, options: &Options) -> (Vec<u8>, Answers) {
+pub(super) fn built(shape: Shape, options: &Options) -> (Vec<u8>, Answers) {
     let (image, answers) = build(shape, options, Image::memory()).unwrap();
     (image.into_bytes(), answers)
 }
@@ -72,7 +72,7 @@ fn expand(runs: &[CountRun]) -> BTreeMap<u64, u32> {
     counted.flat_map(|run| (run.begin..run.begin + run.length).map(|at| (at, run.count))).collect()
 }
 
-fn check(shape: Shape, options: &Options) {
+pub(super) fn check(shape: Shape, options: &Options) {
     let (bytes, answers) = built(shape, options);
     let reading = read(&bytes, View::Live, 2);
     assert!(reading.errors.is_empty(), "{shape:?}: {:?}", reading.errors);

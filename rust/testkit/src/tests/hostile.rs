@@ -8,30 +8,16 @@ use thinscope_core::Error;
 use thinscope_core::superblock::View;
 use thinscope_core::units::BLOCK_SIZE;
 
-use super::reading::{Reading, read};
 use crate::hostile::{Draft, Expect, METADATA_BLOCKS, Recipe, recipes, sample};
 use crate::patch::{Field, Repair, edit_file, write_sparse};
 use crate::random::Random;
+use crate::trial::reading::{contradiction, read};
 
 /// More than any recipe takes, on a machine that does other things too.
 const SOON: Duration = Duration::from_secs(5);
 
 /// Pools with a few random edits.
 const EDITS: u64 = 2000;
-
-/// Where passes over the same mappings disagree.
-fn contradiction(live: &Reading, held: &Reading) -> Option<String> {
-    let no_snapshot =
-        held.errors.iter().any(|(_, error)| matches!(error, Error::NoMetadataSnapshot));
-    let opened = live.errors.iter().all(|(pass, _)| pass != "open");
-    let sharing = || {
-        let both = (!no_snapshot).then_some(held);
-        let told = opened.then(|| live.sharing_contradiction(both)).flatten();
-        let is_open = held.errors.iter().all(|(pass, _)| pass != "open");
-        told.or_else(|| is_open.then(|| held.sharing_contradiction(None)).flatten())
-    };
-    live.contradiction().or_else(|| held.contradiction()).or_else(sharing)
-}
 
 /// What a reader does otherwise than the recipe asks for, if it does.
 fn misbehaviour(recipe: &Recipe) -> Option<String> {

@@ -1,5 +1,5 @@
-//! The `testkit` program: builds pools, hostile pools, edits fields, lists live blocks, and reads as a
-//! measure.
+//! The `testkit` program: builds pools, hostile pools, edits fields, lists live blocks, reads as a
+//! measure, and runs passes of the core by themselves.
 
 #![expect(clippy::print_stdout, reason = "a program that lists what it knows")]
 
@@ -8,13 +8,16 @@ mod build;
 use std::io::Error;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use thinscope_testkit::blocks::blocks;
 use thinscope_testkit::patch::{Field, Repair, edit_file, write_sparse};
 use thinscope_testkit::recipes;
 use thinscope_testkit::scan::{Work, scan};
+use thinscope_testkit::trial::{image, seeds};
+use thinscope_testkit::work::{Job, work};
 
 use build::BuildArgs;
 
@@ -42,10 +45,30 @@ enum Command {
     },
     /// Edit a field of a block, and make the block's checksum right again.
     Patch(PatchArgs),
+    /// Write the pool that an input of the fuzz target pool, salvage or `space_map` stands for.
+    Script {
+        /// The input.
+        file: PathBuf,
+        /// Whether it is of `space_map`.
+        #[arg(long)]
+        space_map: bool,
+        /// Where to write the metadata.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Write inputs that fuzzing begins with, cut out of the captured pools.
+    Seeds {
+        /// The folder of the captured pools.
+        fixtures: PathBuf,
+        /// Where to write them to: a folder for each trial.
+        folder: PathBuf,
+    },
     /// Read all blocks in use, in disk order, and do nothing.
     Read(ScanArgs),
     /// Read all blocks in use, and compare their checksums.
     Checksum(ScanArgs),
+    /// Run a pass of the core by itself, and print what each run took.
+    Work(WorkArgs),
 }
 
 #[derive(Args, Debug)]
@@ -69,6 +92,71 @@ struct ScanArgs {
 impl ScanArgs {
     fn run(&self, work: Work) -> std::io::Result<()> {
         println!("{} blocks", scan(&self.file, work, self.threads.get())?);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum JobName {
+    Open,
+    Recount,
+    Exclusive,
+    Check,
+    Sharing,
+    Dump,
+    Mappings,
+    Delta,
+    Salvage,
+    Owners,
+    Fragmentation,
+}
+
+impl From<JobName> for Job {
+    fn from(name: JobName) -> Self {
+        match name {
+            JobName::Open => Self::Open,
+            JobName::Recount => Self::Recount,
+            JobName::Exclusive => Self::Exclusive,
+            JobName::Check => Self::Check,
+            JobName::Sharing => Self::Sharing,
+            JobName::Dump => Self::Dump,
+            JobName::Mappings => Self::Mappings,
+            JobName::Delta => Self::Delta,
+            JobName::Salvage => Self::Salvage,
+            JobName::Owners => Self::Owners,
+            JobName::Fragmentation => Self::Fragmentation,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+struct WorkArgs {
+    /// Which pass.
+    job: JobName,
+    /// The metadata.
+    file: PathBuf,
+    /// Threads that the pass may take.
+    #[arg(long, default_value = "1")]
+    threads: NonZeroUsize,
+    /// How often.
+    #[arg(long, default_value_t = 1)]
+    runs: u32,
+    /// Of a delta, the device on the left side.
+    #[arg(long, default_value_t = 0)]
+    left: u32,
+    /// And on the right side.
+    #[arg(long, default_value_t = 1)]
+    right: u32,
+}
+
+impl WorkArgs {
+    fn run(&self) -> std::io::Result<()> {
+        for _ in 0..self.runs {
+            let begin = Instant::now();
+            let sides = (self.left, self.right);
+            let told = work(&self.file, self.job.into(), self.threads.get(), sides)?;
+            println!("{told} in {:.6} s", begin.elapsed().as_secs_f64());
+        }
         Ok(())
     }
 }
@@ -125,8 +213,16 @@ fn main() -> std::io::Result<()> {
             }
             Ok(())
         }
+        Command::Script { file, space_map, output } => {
+            write_sparse(&output, &image(&std::fs::read(file)?, space_map))
+        }
+        Command::Seeds { fixtures, folder } => {
+            println!("{} seeds", seeds::write(&fixtures, &folder)?);
+            Ok(())
+        }
         Command::Read(args) => args.run(Work::Read),
         Command::Checksum(args) => args.run(Work::Checksum),
+        Command::Work(args) => args.run(),
         Command::Patch(args) => {
             let PatchArgs { offset, width, value, .. } = args;
             let repair = if args.no_repair { Repair::Nothing } else { Repair::Checksum };

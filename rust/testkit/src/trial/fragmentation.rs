@@ -5,7 +5,7 @@ use thinscope_core::mappings::Run;
 use thinscope_core::space_map::CountRun;
 
 /// Where what is said of devices disagrees with their runs.
-pub(super) fn contradiction(found: &Fragmentation, runs: &[Run]) -> Option<String> {
+pub(crate) fn contradiction(found: &Fragmentation, runs: &[Run]) -> Option<String> {
     found.devices.iter().find_map(|(id, device)| {
         let own: Vec<Run> = runs.iter().filter(|run| run.device == *id).copied().collect();
         let expected = expected(&whatever_the_time(&own));
@@ -15,7 +15,7 @@ pub(super) fn contradiction(found: &Fragmentation, runs: &[Run]) -> Option<Strin
 }
 
 /// Where what is said to be free disagrees with the reference counts.
-pub(super) fn free_contradiction(found: &FreeExtents, counts: &[CountRun]) -> Option<String> {
+pub(crate) fn free_contradiction(found: &FreeExtents, counts: &[CountRun]) -> Option<String> {
     let free: Vec<(u64, u64)> =
         counts.iter().filter(|run| run.count == 0).map(|run| (run.length, run.begin)).collect();
     let mut lengths: Vec<u64> = free.iter().map(|(length, _)| *length).collect();

@@ -2,16 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::mem::offset_of;
 
-use thinscope_core::btree::Tree;
 use thinscope_core::mappings::Run;
-use thinscope_core::raw::SuperblockDisk;
 use thinscope_core::sharing::{BlockRun, DeviceUsage, Reclaim, SetUsage, Sharing, Totals};
 use thinscope_core::space_map::CountRun;
 use thinscope_core::units::DeviceId;
 
-use crate::hostile::Draft;
 use crate::random::Random;
 
 /// The metadata snapshot as a holder: behind every device.
@@ -24,7 +20,7 @@ type HoldersBy<T> = BTreeMap<T, BTreeSet<u32>>;
 
 /// Who reaches what.
 #[derive(Debug, Default)]
-pub(super) struct Model {
+pub(crate) struct Model {
     devices: BTreeSet<u32>,
     /// How many mappings each holder has.
     mappings: BTreeMap<u32, u64>,
@@ -38,7 +34,7 @@ pub(super) struct Model {
 
 impl Model {
     /// Of devices and their mappings, and what the space map counts where that is to be known.
-    pub(super) fn new(
+    pub(crate) fn new(
         devices: impl IntoIterator<Item = u32>,
         runs: &[Run],
         counts: Option<&[CountRun]>,
@@ -54,15 +50,16 @@ impl Model {
     }
 
     /// With the mappings of the metadata snapshot.
-    pub(super) fn with_snapshot(mut self, runs: &[Run]) -> Self {
+    pub(crate) fn with_snapshot(mut self, runs: &[Run]) -> Self {
         self.has_snapshot = true;
         self.reach(runs, |_| SNAPSHOT);
         self
     }
 
     /// With the nodes of mapping trees, read without the reader.
-    pub(super) fn with_nodes(mut self, bytes: &[u8]) -> Self {
-        let draft = Draft::new(bytes.to_vec());
+    #[cfg(test)]
+    pub(crate) fn with_nodes(mut self, bytes: &[u8]) -> Self {
+        let draft = crate::hostile::Draft::new(bytes.to_vec());
         self.reach_nodes(&draft, 0, |id| id);
         if draft.held() != 0 {
             self.reach_nodes(&draft, draft.held(), |_| SNAPSHOT);
@@ -80,8 +77,18 @@ impl Model {
         }
     }
 
-    fn reach_nodes(&mut self, draft: &Draft, superblock: u32, holder: impl Fn(u32) -> u32) {
-        let root = draft.long(superblock, offset_of!(SuperblockDisk, data_mapping_root)) as u32;
+    #[cfg(test)]
+    fn reach_nodes(
+        &mut self,
+        draft: &crate::hostile::Draft,
+        superblock: u32,
+        holder: impl Fn(u32) -> u32,
+    ) {
+        use thinscope_core::btree::Tree;
+        use thinscope_core::raw::SuperblockDisk;
+
+        let root =
+            draft.long(superblock, std::mem::offset_of!(SuperblockDisk, data_mapping_root)) as u32;
         let mut stack = vec![(root, Tree::TopLevel, 0)];
         while let Some((node, tree, id)) = stack.pop() {
             if tree == Tree::Mapping {
@@ -101,7 +108,7 @@ impl Model {
     }
 
     /// What is otherwise than the model says, if anything is.
-    pub(super) fn contradiction(&self, sharing: &Sharing) -> Option<String> {
+    pub(crate) fn contradiction(&self, sharing: &Sharing) -> Option<String> {
         self.compare(sharing).err()
     }
 

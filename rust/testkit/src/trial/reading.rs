@@ -8,7 +8,7 @@ use thinscope_core::fragmentation::{Fragmentation, FreeExtents};
 use thinscope_core::mappings::Run;
 use thinscope_core::recount::Recount;
 use thinscope_core::sharing::Sharing;
-use thinscope_core::source::MemorySource;
+use thinscope_core::source::BlockSource;
 use thinscope_core::space_map::CountRun;
 use thinscope_core::superblock::SpaceMap;
 use thinscope_core::superblock::View;
@@ -24,22 +24,22 @@ const MOST_RUNS: usize = 1_000_000;
 
 /// What the passes gave; nothing where they ended in an error.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     view: View,
-    pub(super) recount: Option<Recount>,
-    pub(super) sharing: Option<Arc<Sharing>>,
+    pub(crate) recount: Option<Recount>,
+    pub(crate) sharing: Option<Arc<Sharing>>,
     fragmentation: Option<Fragmentation>,
     /// None of a metadata snapshot.
     free: Option<FreeExtents>,
-    pub(super) runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
     /// Of the data map, and of the metadata map.
-    pub(super) counts: [Vec<CountRun>; 2],
+    pub(crate) counts: [Vec<CountRun>; 2],
     /// The pass that gives runs for ever.
     endless: Option<String>,
     /// Devices whose own passes all ended well.
     devices: Vec<DeviceReading>,
     /// With the name of the pass.
-    pub(super) errors: Vec<(String, Error)>,
+    pub(crate) errors: Vec<(String, Error)>,
 }
 
 /// What was read of one device alone.
@@ -67,11 +67,11 @@ impl Reading {
     }
 
     /// Where two passes over the same mappings disagree: one ends in an error or counts otherwise.
-    pub(super) fn contradiction(&self) -> Option<String> {
+    pub(crate) fn contradiction(&self) -> Option<String> {
         if let Some(pass) = &self.endless {
             return Some(format!("{pass}: no end"));
         }
-        let failed = |name: &str| self.errors.iter().any(|(pass, _)| pass == name);
+        let failed = |name: &str| self.has_failed(name);
         if failed("recount") != failed("mappings") {
             return Some("only one of recount and mappings ends in an error".to_owned());
         }
@@ -123,7 +123,7 @@ impl Reading {
 
     /// Where what is said of sharing disagrees with the mappings and counts, and with the
     /// mappings of the metadata snapshot where one is held.
-    pub(super) fn sharing_contradiction(&self, held: Option<&Self>) -> Option<String> {
+    pub(crate) fn sharing_contradiction(&self, held: Option<&Self>) -> Option<String> {
         let has_failed = |reading: &Self, names: &[&str]| {
             reading.errors.iter().any(|(pass, _)| names.contains(&pass.as_str()))
         };
@@ -143,7 +143,7 @@ impl Reading {
     }
 
     /// What is said of sharing ought to be this.
-    pub(super) fn model(&self, held: Option<&Self>) -> Model {
+    pub(crate) fn model(&self, held: Option<&Self>) -> Model {
         let mapped = self.recount.iter().flat_map(|recount| &recount.mapped_blocks);
         let counts = (self.view == View::Live).then_some(&*self.counts[0]);
         let model = Model::new(mapped.map(|(id, _)| id.get()), &self.runs, counts);
@@ -151,6 +151,11 @@ impl Reading {
             Some(held) => model.with_snapshot(&held.runs),
             None => model,
         }
+    }
+
+    /// Whether a pass ended in an error.
+    pub(crate) fn has_failed(&self, name: &str) -> bool {
+        self.errors.iter().any(|(pass, _)| pass == name)
     }
 
     fn note<T>(&mut self, pass: impl Into<String>, answer: thinscope_core::Result<T>) -> Option<T> {
@@ -164,11 +169,30 @@ impl Reading {
     }
 }
 
-/// Reads all that there is to read, on so many threads.
-pub(super) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
+/// Where passes over the same mappings disagree, live and through the metadata snapshot.
+pub(crate) fn contradiction(live: &Reading, held: &Reading) -> Option<String> {
+    let no_snapshot =
+        held.errors.iter().any(|(_, error)| matches!(error, Error::NoMetadataSnapshot));
+    let opened = live.errors.iter().all(|(pass, _)| pass != "open");
+    let sharing = || {
+        let both = (!no_snapshot).then_some(held);
+        let told = opened.then(|| live.sharing_contradiction(both)).flatten();
+        let is_open = held.errors.iter().all(|(pass, _)| pass != "open");
+        told.or_else(|| is_open.then(|| held.sharing_contradiction(None)).flatten())
+    };
+    live.contradiction().or_else(|| held.contradiction()).or_else(sharing)
+}
+
+/// Reads all that there is to read of bytes, on so many threads.
+#[cfg(test)]
+pub(crate) fn read(bytes: &[u8], view: View, threads: usize) -> Reading {
+    read_source(Arc::new(thinscope_core::source::MemorySource::new(bytes.to_vec())), view, threads)
+}
+
+/// The same of any source.
+pub(crate) fn read_source(source: Arc<dyn BlockSource>, view: View, threads: usize) -> Reading {
     let mut reading = Reading::new(view);
     let watch = Watch::new();
-    let source = Arc::new(MemorySource::new(bytes.to_vec()));
     let opened = Pool::from_source(source, view, threads, false, &watch);
     let Some(pool) = reading.note("open", opened) else { return reading };
     reading.note("graph", pool.graph(&watch));
