@@ -8,15 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from fixtures import docker_folder
 from tests.oracle import answers, peer
+
+# The same examples each time, unless more are asked for.
+MORE = os.environ.get("THINSCOPE_EXAMPLES")
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("more", max_examples=int(MORE or 100), deadline=None)
+settings.load_profile("more" if MORE else "same")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 CAPTURES = {entry["name"]: entry for entry in answers.manifest()}
 SAMPLES = answers.samples()
 """Captured pools for tests that do not need them all; `tests/truth` takes every one."""
+
+
+def examples(usual: int) -> settings:
+    """Return how many examples a test of properties takes, if no other number is asked for."""
+    return settings() if MORE else settings(max_examples=usual)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -344,36 +344,25 @@ class DiskImage:
                     self.faults.append(str(error))
                     broken = broken or error
                     continue
-                if is_current:
-                    self._tell_missing(parsed)
+                # One for all its pools: they may have volumes in common.
+                group = self._group(parsed, is_current=is_current)
                 for pool, names in parsed.names:
-                    id_ = _id(parsed.group, pool)
-                    found.setdefault(
-                        (each.text.glance.id, id_),
-                        self._known(parsed, pool, names, is_current=is_current),
-                    )
+                    key = each.text.glance.id, _id(parsed.group, pool)
+                    if key not in found:
+                        found[key] = _known(parsed, group, pool, names, is_current=is_current)
         if not found:
             raise self._none(broken)
         return tuple(found.values())
 
-    def _tell_missing(self, parsed: _Parsed) -> None:
+    def _group(self, parsed: _Parsed, *, is_current: bool) -> VolumeGroup | NamesError:
+        """Return the volumes of a text, or why there are none; tell what a present one misses."""
         try:
             group = VolumeGroup(parsed.name, parsed.group, self._found, self.source)
-        except NamesError:
-            return  # told of each pool
-        self.missing += [f"{words} of volume group {parsed.name}" for words in group.missing]
-
-    def _known(self, parsed: _Parsed, pool: str, names: Names, *, is_current: bool) -> Known:
-        segment = _pool_segment(parsed.group, pool) or {}
-        problem = metadata = data = None
-        try:
-            group = VolumeGroup(parsed.name, parsed.group, self._found, self.source)
-            metadata = group.size(str(segment.get("metadata")))
-            data = group.size(str(segment.get("pool")))
-            group.volume(str(segment.get("metadata")))
-        except (ThinscopeError, ValueError) as error:
-            problem = getattr(error, "message", str(error))
-        return Known(names, parsed.name, pool, parsed.seqno, is_current, metadata, data, problem)
+        except NamesError as error:
+            return error
+        if is_current:
+            self.missing += [f"{words} of volume group {parsed.name}" for words in group.missing]
+        return group
 
     def open(self, request: Request) -> FoundPool:
         """Return the pool that is asked for, or the only one.
@@ -425,7 +414,7 @@ class DiskImage:
         metadata = group.volume(str(segment.get("metadata")))
         whole = _core.Extents(
             [metadata],
-            f"{self.source}:{parsed.name}/{pool}",
+            group.called(pool),
             [(metadata.length, [(0, 0)], 0)],
             identity=self._identity,
         )
@@ -495,6 +484,23 @@ class DiskImage:
 
     def _advice(self, words: str) -> str | None:
         return words.replace("thinscope pools", f"thinscope pools {self.source}")
+
+
+def _known(
+    parsed: _Parsed, group: VolumeGroup | NamesError, pool: str, names: Names, *, is_current: bool
+) -> Known:
+    segment = _pool_segment(parsed.group, pool) or {}
+    problem = metadata = data = None
+    if isinstance(group, NamesError):
+        problem = group.message
+    else:
+        metadata = group.size(str(segment.get("metadata")))
+        data = group.size(str(segment.get("pool")))
+        try:
+            group.volume(str(segment.get("metadata")))
+        except (ThinscopeError, ValueError) as error:
+            problem = getattr(error, "message", str(error))
+    return Known(names, parsed.name, pool, parsed.seqno, is_current, metadata, data, problem)
 
 
 def _pool_segment(group: Section, pool: str) -> Section | None:

@@ -77,6 +77,7 @@ class VolumeGroup:
         """
         self.name = name
         self._group, self._found, self._source = group, found, source
+        self._sizes: dict[str, int | None] = {}
         self._made: dict[str, Extents] = {}
         self._failed: dict[str, ThinscopeError] = {}
         self._being_made: list[str] = []
@@ -84,7 +85,7 @@ class VolumeGroup:
         self._physical = _section(group, "physical_volumes")
         extent = _number(group, "extent_size")
         if not extent:
-            raise NamesError("no size of an extent", source=source, where=name)
+            raise NamesError("no size of an extent", source=source, where=_printed(name))
         self._extent = extent * SECTOR
 
     @property
@@ -106,8 +107,18 @@ class VolumeGroup:
                 names.append(name)
         return tuple(names)
 
+    def called(self, name: str) -> str:
+        """Return what messages call a volume as a source: they are Unicode, whatever the text is."""
+        volume = f"{self.name}/{name}"
+        return f"{self._source}:{volume if volume.isprintable() else ascii(volume)[1:-1]}"
+
     def size(self, name: str) -> int | None:
         """Return the size of a volume in bytes, or None where the text does not tell it."""
+        if name not in self._sizes:
+            self._sizes[name] = self._size(name)
+        return self._sizes[name]
+
+    def _size(self, name: str) -> int | None:
         section = _section(self._volumes, name)
         counts = [
             _number(values, "extent_count")
@@ -135,7 +146,7 @@ class VolumeGroup:
         if not isinstance(section, dict):
             raise self._wrong(name, "there is no such volume in its volume group")
         if name in self._being_made:
-            chain = " -> ".join([*self._being_made, name])
+            chain = " -> ".join(map(_printed, [*self._being_made, name]))
             raise self._wrong(name, f"it is a part of itself: {chain}")
         if len(self._being_made) >= _DEPTH:
             raise self._wrong(name, f"more than {_DEPTH} volumes inside one another")
@@ -183,7 +194,7 @@ class VolumeGroup:
             images = self._areas(where, values, "mirrors")
             return self._mirrored(where, length, [(None, image, at) for image, at in images])
         raise UnsupportedMetadata(
-            f"volume {where} is of type {shown(kind)}, which is not read through",
+            f"volume {_printed(where)} is of type {shown(kind)}, which is not read through",
             source=self._source,
             hint="activate the volume group on a copy, and give the metadata volume",
             field="type",
@@ -228,13 +239,13 @@ class VolumeGroup:
         if not isinstance(section, dict):
             volume = self.volume(name)
             if begin + length > volume.length:
-                message = f"it ends at byte {begin + length} of {name}, which has {volume.length}"
+                message = f"it ends at byte {begin + length} of {_printed(name)}, which has {volume.length}"
                 raise self._wrong(where, message)
             return volume, begin
         found = self._found.get(str(section.get("id")))
         if found is None:
             raise SourceError(
-                f"volume {where} lies on {self._words(name)}, which is missing",
+                f"volume {_printed(where)} lies on {self._words(name)}, which is missing",
                 source=self._source,
                 hint="give the other physical volumes as well: --pv PATH",
             )
@@ -306,7 +317,7 @@ class VolumeGroup:
                     sources.append(source)
         return Extents(
             sources,
-            f"{self._source}:{self.name}/{name}",
+            self.called(name),
             [
                 (
                     piece.length,

@@ -10,6 +10,8 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from tests.images.made import IDS, MIB, SECTOR, Group, Volume, linear
 from thinscope import errors
 from thinscope._core import Extents
 from thinscope.cli import main
+from thinscope.formats import lvm_label, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -687,6 +690,33 @@ class TestDamage:
         assert "the GPT header in sector 1: its checksum is wrong" in raised.value.message
         assert "the backup GPT header in sector" in raised.value.message
 
+    @pytest.mark.parametrize("size", [512, 560, 1024, 4095, 4096])
+    def test_disks_that_end_at_once(self, size: int) -> None:
+        """There is no room for the backup of a GPT, nor for a GPT."""
+        disk = made.boot_record(made.mbr_entry(0x8E, 1, 1)) + b"EFI PART".ljust(size, b"\0")
+        with pytest.raises(errors.NotThinMetadata) as raised:
+            thinscope.open(disk[:size])
+        assert raised.value.identity == "partitioned-disk"
+
+    @pytest.mark.parametrize("sector", [40, 1 << 55, (1 << 64) - 1])
+    def test_entries_of_a_gpt_beyond_the_disk(self, image: bytes, sector: int) -> None:
+        disk = bytearray(made.with_gpt(image))
+        for at in (SECTOR, len(disk) - SECTOR):
+            place = sector if sector > 40 else len(disk) // SECTOR - 31
+            struct.pack_into("<Q", disk, at + 72, place)
+            struct.pack_into("<I", disk, at + 16, 0)
+            struct.pack_into("<I", disk, at + 16, zlib.crc32(disk[at : at + 92]))
+        with pytest.raises(errors.NotThinMetadata, match="its entries would lie in sector"):
+            thinscope.open(bytes(disk))
+
+    def test_two_extended_partitions(self) -> None:
+        """Their logical partitions are numbered one after the other, as Linux does."""
+        disk = made.boot_record(made.mbr_entry(5, 1, 9), made.mbr_entry(0x0F, 2, 9))
+        disk += 2 * made.boot_record(made.mbr_entry(0x83, 1, 8))
+        table = partitions.table(Extents([disk], "x").read, len(disk))
+        assert table is not None
+        assert [(each.number, each.begin) for each in table.partitions] == [(5, 1024), (6, 1536)]
+
     def test_logical_partitions_in_a_circle(self) -> None:
         disk = bytearray(16 * SECTOR)
         for number, following in ((0, 1), (1, 1), (2, 1)):
@@ -703,6 +733,21 @@ class TestDamage:
             disk[number * SECTOR : (number + 1) * SECTOR] = record
         with pytest.raises(errors.NotThinMetadata, match="more than 128 logical partitions"):
             thinscope.open(bytes(disk))
+
+
+def test_a_large_area_is_not_copied() -> None:
+    area = bytearray(made.header(made.AREA, 128 * MIB).ljust(128 * MIB, b"\0"))
+    text = Group([]).text()
+    area[SECTOR : SECTOR + len(text)] = text
+    data = bytes(area)
+    tracemalloc.start()
+    try:
+        (found,) = lvm_label.older_texts(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.data == text
+    assert peak < 3 * lvm_label.LARGEST_TEXT
 
 
 def test_random_bytes_end_in_an_error(image: bytes) -> None:

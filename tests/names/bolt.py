@@ -165,3 +165,62 @@ def branch(items: list[tuple[bytes, int]]) -> bytes:
         head += BRANCH.pack((len(items) - index) * BRANCH.size + len(tail), len(key), page)
         tail += key
     return bytes(head + tail)
+
+
+def read(data: bytes) -> Tree:
+    """Return all that is in a database, by a reader that takes every page for what it says it is.
+
+    Only of databases that are whole: it checks nothing but which of the meta pages counts.
+    """
+    size, root, sequence = _last_meta(data)
+    return _read_bucket(data, size, root, sequence)
+
+
+def _last_meta(data: bytes) -> tuple[int, int, int]:
+    places = [0, *(1024 << shift for shift in range(16))]
+    metas = {}
+    for place in places:
+        body = data[place + PAGE.size :][: META_BODY.size]
+        (total,) = struct.unpack("<Q", data[place + 72 : place + 80].ljust(8, b"\0"))
+        if len(body) == META_BODY.size and fnv(body) == total:
+            magic, version, size, _, root, sequence, _, _, txid = META_BODY.unpack(body)
+            if (magic, version) == (0xED0CDAED, 2) and place in (0, size) and size in places[1:]:
+                metas[place] = txid, size, root, sequence
+    first = metas.get(0)
+    if first is None:
+        return metas[min(metas)][1:]
+    return max(first, metas.get(first[1], first), key=lambda meta: meta[0])[1:]
+
+
+def _read_bucket(data: bytes, size: int, root: int, sequence: int) -> Tree:
+    found = Tree()
+    found.sequence = sequence
+    for key, flags, value in _read_page(data, size, root * size):
+        found[key] = _read_value(data, size, value) if flags else value
+    return found
+
+
+def _read_value(data: bytes, size: int, value: bytes) -> Tree:
+    root, sequence = BUCKET.unpack_from(value)
+    if root:
+        return _read_bucket(data, size, root, sequence)
+    found = Tree((key, inner) for key, _, inner in _read_page(value, size, BUCKET.size))
+    found.sequence = sequence
+    return found
+
+
+def _read_page(data: bytes, size: int, at: int) -> list[tuple[bytes, int, bytes]]:
+    _, flags, count, _ = PAGE.unpack_from(data, at)
+    found = []
+    for index in range(count):
+        if flags == BRANCH_FLAG:
+            _, _, child = BRANCH.unpack_from(data, at + PAGE.size + index * BRANCH.size)
+            found += _read_page(data, size, child * size)
+        else:
+            place = at + PAGE.size + index * LEAF.size
+            is_bucket, pos, key_size, value_size = LEAF.unpack_from(data, place)
+            middle = place + pos + key_size
+            found.append(
+                (data[place + pos : middle], is_bucket, data[middle : middle + value_size])
+            )
+    return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import struct
+from decimal import Decimal
 from functools import cache
+from math import isfinite
 
 import zstandard
 
@@ -120,3 +122,27 @@ def text(
     """The text of a volume group, as a backup has it."""
     group = GROUP.format(name=name, id=id, seqno=seqno, volumes="\n".join(volumes), more=more)
     return (HEAD.format(written=written) + group).encode()
+
+
+def written(section: dict[str, object]) -> bytes:
+    """A text that says what the section does: the opposite of parsing, without comments."""
+    return "\n".join(f"{name} {_value(value)}" for name, value in section.items()).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{\n" + written(value).decode("utf-8", "surrogateescape") + "\n}"
+    if isinstance(value, list):
+        return "= [" + ", ".join(map(_plain, value)) + "]"
+    return f"= {_plain(value)}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
+    if isinstance(value, float):
+        digits = format(Decimal(value), "f") if isfinite(value) else "-"[value > 0 :] + "9" * 400
+        return digits if "." in digits else f"{digits}."
+    return str(value)

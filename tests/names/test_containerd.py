@@ -919,6 +919,17 @@ def test_labels_that_lead_too_far(host, tmp_path, monkeypatch) -> None:
     assert [each.kind for each in found.objects] == ["snapshot"]
 
 
+def test_a_blob_with_many_labels_that_many_images_have(host, tmp_path, monkeypatch) -> None:
+    host.snapshot(1, "top")
+    host.blob("sha256:a", {f"{CHAIN}.{number}": "top" for number in range(9)})
+    for number in range(10):
+        host.image(f"i{number}", "sha256:a")
+    for most, images in ((100, 10), (99, 0)):
+        monkeypatch.setattr(collection, "_MOST_STEPS", most)
+        kinds = [each.kind for each in host.read(tmp_path).objects]
+        assert kinds.count("image") == images
+
+
 def test_kubernetes_deletes_all_names_of_an_image(host, tmp_path) -> None:
     managed = {"io.cri-containerd.image": "managed"}
     repeated = ["reg/app@sha256:d", "sha256:config", "reg/app:2", "reg/app:1"]

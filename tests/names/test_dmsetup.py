@@ -231,6 +231,27 @@ def test_the_fields() -> None:
     ]
 
 
+def test_many_pools_and_many_broken_lines(tmp_path: Path) -> None:
+    """Each pool tells of lines that could not be read, and of thousands not one by one."""
+    pools = "".join(f"p{number}: 0 9 thin-pool 7:1 7:2 128 0\n" for number in range(20_000))
+    found = of(tmp_path, pools + "x\n" * 20_000)
+    assert len(found) == 20_000
+    for names in (found[0], found[-1]):
+        assert len(names.unread) == dmsetup.MOST_TOLD + 1
+        assert names.unread[0].where == "line 20001"
+        assert names.unread[-1].where == "lines 20021 to 40000"
+        assert names.unread[-1].why == "19980 more that cannot be read"
+
+
+@pytest.mark.parametrize("line", ["x", "", "p: 0 1 linear 7:0 0"])
+def test_more_lines_than_any_table_has(tmp_path: Path, line: str) -> None:
+    """Short lines take many times their size in memory."""
+    path = tmp_path / "table"
+    path.write_text(POOL + f"{line}\n" * dmsetup.MOST_LINES)
+    with pytest.raises(NamesError, match="more than 500000 lines"):
+        managers.read(path)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_flipped_and_cut(tmp_path: Path, data: st.DataObject) -> None:

@@ -169,6 +169,28 @@ def test_five_thousand_volumes_take_seconds() -> None:
     assert took < 20
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        (b"a = 1\n" * 9, "values and sections", 6),
+        (b"a {}\n" * 9, "values and sections", 6),
+        (b"a = [" + b"1,\n" * 9 + b"]", "numbers and strings", 7),
+        (b"a = [" + b'""\n.' * 9 + b"]", "numbers and strings", 4),
+    ],
+)
+def test_more_than_any_text_says(
+    monkeypatch: pytest.MonkeyPatch, text: bytes, words: str, line: int
+) -> None:
+    """Short values take many times their size in memory."""
+    assert lvm_text.parse(text)
+    monkeypatch.setattr(lvm_text, "MOST_NAMES", 5)
+    monkeypatch.setattr(lvm_text, "MOST_VALUES", 6)
+    error = managers.failure(lvm_text.parse, text)
+    assert error is not None
+    assert words in error.message
+    assert error.where == f"line {line}"
+
+
 def test_cut_off_at_every_byte() -> None:
     text = lvm_texts.text(lvm_texts.pool(), lvm_texts.thin("web", 1)).rstrip()
     cut = 0
@@ -198,6 +220,21 @@ def test_any_bytes(text: bytes) -> None:
     lvm_text.glance(text)
     error = managers.failure(lvm_text.parse, text)
     assert error is None or error.where.startswith("line ")
+
+
+PLAIN = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9)
+VALUE = PLAIN | st.integers(-(10**18), 10**18) | st.decimals(-(10**9), 10**9, places=3).map(float)
+NAME = st.from_regex(r"[A-Za-z0-9+_.-]{1,9}", fullmatch=True)
+SECTION = st.recursive(
+    VALUE | st.lists(VALUE, max_size=4),
+    lambda inside: st.dictionaries(NAME, inside, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(NAME, SECTION, max_size=4))
+def test_what_was_written_is_parsed(section: dict[str, object]) -> None:
+    assert lvm_text.parse(lvm_texts.written(section)) == section
 
 
 def test_what_a_text_begins_with() -> None:

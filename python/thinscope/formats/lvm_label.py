@@ -229,13 +229,15 @@ def older_texts(data: bytes) -> Iterator[Text]:
     Args:
         data: All bytes of the area, whatever its header says.
     """
-    ring = data[HEADER:]
-    starts = [at for at in range(0, len(ring), SECTOR) if _begins(ring[at : at + _FIRST_LINES])]
+    ring = memoryview(data)[HEADER:]  # not copied: it can be large
+    starts = [
+        at for at in range(0, len(ring), SECTOR) if _begins(bytes(ring[at : at + _FIRST_LINES]))
+    ]
     for number, start in enumerate(starts):
         following = starts[number + 1] if number + 1 < len(starts) else starts[0] + len(ring)
-        room = following - start
-        piece = ring[start : start + room]
-        piece += ring[: max(0, room - len(piece))]
+        room = min(following - start, LARGEST_TEXT + 1)
+        piece = bytes(ring[start : start + room])
+        piece += bytes(ring[: max(0, room - len(piece))])
         text, zero, _ = piece.partition(b"\0")
         glance = lvm_text.glance(text[:_GLANCED_AT])
         if zero and glance is not None and len(text) <= LARGEST_TEXT and _is_whole(text):

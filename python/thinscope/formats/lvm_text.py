@@ -27,6 +27,12 @@ __all__ = ["DEPTH", "LIMIT", "Glance", "Section", "Value", "begins", "glance", "
 LIMIT = 32 << 20
 """Bytes that a text can have: some 80,000 volumes; LVM's areas for it have 1 MiB by default."""
 
+MOST_NAMES = 1_500_000
+"""Values and sections in a text: 80,000 volumes have some 17 each. They take 250 bytes in memory."""
+
+MOST_VALUES = 4_000_000
+"""Numbers and strings in a text, those in lists included; they take some 50 bytes or more."""
+
 DEPTH = 16
 """Sections inside one another; LVM needs five, for a message of a segment."""
 
@@ -64,6 +70,8 @@ _WORDS = {
     "COMMA": "','",
     "$END": "the end",
 }
+
+_VALUES = ("INTEGER", "FLOAT", "TEXT")
 
 _HEAD = re.compile(
     rb"(?:\s++|#[^\n]*+)*+"
@@ -146,21 +154,28 @@ def parse(data: bytes, source: str | None = None) -> Section:
 
 def _fed(parser: InteractiveParser, source: str | None) -> Token | None:
     """Feed the parser with all tokens but the end, and return the last."""
-    depth = 0
+    seen = dict.fromkeys(_WORDS, 0)
     token: Token | None = None
     for token in parser.iter_parse():
-        kind = token.type
-        if kind == "LBRACE":
-            depth += 1
-            if depth > DEPTH:
-                message = f"more than {DEPTH} sections inside one another"
-                raise NamesError(message, source=source, where=f"line {token.line}")
-        elif kind == "RBRACE":
-            depth -= 1
-        elif kind == "INTEGER" and len(token) > DIGITS:
-            message = f"a number of more than {DIGITS} digits"
-            raise NamesError(message, source=source, where=f"line {token.line}")
+        seen[token.type] += 1
+        wrong = _excess(token, seen)
+        if wrong:
+            raise NamesError(wrong, source=source, where=f"line {token.line}")
     return token
+
+
+def _excess(token: Token, seen: dict[str, int]) -> str | None:
+    """Return what there is too much of with a token, given how many of each kind there are."""
+    match token.type:
+        case "NAME" if seen["NAME"] > MOST_NAMES:
+            return f"more than {MOST_NAMES} values and sections, which no such text has"
+        case "LBRACE" if seen["LBRACE"] - seen["RBRACE"] > DEPTH:
+            return f"more than {DEPTH} sections inside one another"
+        case "INTEGER" if len(token) > DIGITS:
+            return f"a number of more than {DIGITS} digits"
+        case "INTEGER" | "FLOAT" | "TEXT" if sum(map(seen.__getitem__, _VALUES)) > MOST_VALUES:
+            return f"more than {MOST_VALUES} numbers and strings, which no such text has"
+    return None
 
 
 @cache

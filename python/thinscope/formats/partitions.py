@@ -97,15 +97,17 @@ def table(read: Read, disk_bytes: int) -> Table | None:
 
 
 def _mbr(read: Read, boot: bytes, faults: list[str]) -> tuple[Partition, ...]:
-    found = []
+    primary: list[Partition] = []
+    logical: list[Partition] = []
     for number, entry in enumerate(_structures()["boot"].parse(boot).entries, 1):
         if entry.type in (0, _PROTECTIVE) or not entry.sectors:
             continue
         if entry.type in _EXTENDED:
-            found += _logical(read, entry.begin, faults)
+            # Of a second extended one, Linux goes on counting.
+            logical += _logical(read, entry.begin, _FIRST_LOGICAL + len(logical), faults)
         else:
-            found.append(_of_mbr(number, entry.begin, entry))
-    return tuple(sorted(found, key=lambda partition: partition.number))
+            primary.append(_of_mbr(number, entry.begin, entry))
+    return (*primary, *logical)
 
 
 def _of_mbr(number: int, begin: int, entry: Any) -> Partition:  # noqa: ANN401 - of construct
@@ -113,8 +115,8 @@ def _of_mbr(number: int, begin: int, entry: Any) -> Partition:  # noqa: ANN401 -
     return Partition(number, begin * SECTOR, entry.sectors * SECTOR, type_)
 
 
-def _logical(read: Read, extended: int, faults: list[str]) -> list[Partition]:
-    """Return the logical partitions of an extended one: a chain of boot records."""
+def _logical(read: Read, extended: int, number: int, faults: list[str]) -> list[Partition]:
+    """Return the logical partitions of an extended one, numbered from there on: a chain of boot records."""
     found: list[Partition] = []
     seen: set[int] = set()
     at = extended
@@ -129,7 +131,7 @@ def _logical(read: Read, extended: int, faults: list[str]) -> list[Partition]:
             break
         first, second, *_ = _structures()["boot"].parse(boot).entries
         if first.type and first.sectors:
-            found.append(_of_mbr(_FIRST_LOGICAL + len(found), at + first.begin, first))
+            found.append(_of_mbr(number + len(found), at + first.begin, first))
         if second.type not in _EXTENDED or not second.begin:
             break
         at = extended + second.begin
@@ -143,11 +145,11 @@ def _gpt(read: Read, disk_bytes: int, faults: list[str]) -> tuple[Partition, ...
     for sector in _SECTORS:
         own: list[str] = []
         for called, number in (("", 1), ("backup ", disk_bytes // sector - 1)):
-            header = read(number * sector, sector)
+            header = read(number * sector, sector) if number > 0 else b""
             if not header.startswith(b"EFI PART"):
                 continue
             try:
-                found = _of_gpt(read, sector, header, number)
+                found = _of_gpt(read, sector, header, number, disk_bytes)
             except ValueError as error:
                 own.append(f"the {called}GPT header in sector {number}: {error}")
             else:
@@ -157,13 +159,17 @@ def _gpt(read: Read, disk_bytes: int, faults: list[str]) -> tuple[Partition, ...
     return None
 
 
-def _of_gpt(read: Read, sector: int, data: bytes, number: int) -> tuple[Partition, ...]:
+def _of_gpt(
+    read: Read, sector: int, data: bytes, number: int, disk_bytes: int
+) -> tuple[Partition, ...]:
     """Return the partitions of a copy of a GPT.
 
     Raises:
         ValueError: It is damaged.
     """
     structures = _structures()
+    if len(data) < sector:
+        raise ValueError("it is cut off")
     header = structures["gpt"].parse(data)
     if not structures["gpt"].sizeof() <= header.header_bytes <= sector:
         raise ValueError(f"it would have {header.header_bytes} bytes")
@@ -176,6 +182,8 @@ def _of_gpt(read: Read, sector: int, data: bytes, number: int) -> tuple[Partitio
     size = header.entries * header.entry_bytes
     if header.entry_bytes < entry.sizeof() or size > _MOST_ENTRY_BYTES:
         raise ValueError(f"{header.entries} entries of {header.entry_bytes} bytes")
+    if header.entries_sector * sector + size > disk_bytes:
+        raise ValueError(f"its entries would lie in sector {header.entries_sector}")
     entries = read(header.entries_sector * sector, size)
     if len(entries) < size or zlib.crc32(entries) != header.entries_crc:
         raise ValueError("the checksum of its entries is wrong")

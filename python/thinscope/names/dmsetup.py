@@ -14,7 +14,7 @@ from thinscope.names import files
 from thinscope.names.fields import operand
 from thinscope.names.ledger import Ledger, not_a_device, whole
 from thinscope.names.lvm_pool import from_dm_name
-from thinscope.names.model import MAX_DEVICE, SECTOR, Names, Object, Record, Upkeep
+from thinscope.names.model import MAX_DEVICE, SECTOR, Names, Object, Record, Unread, Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,12 @@ __all__ = ["read", "recognises"]
 
 LIMIT = 32 << 20
 """Bytes that a table can have: some 400,000 devices."""
+
+MOST_LINES = 500_000
+"""Lines that a table can have; each takes some 400 bytes in memory, however short it is."""
+
+MOST_TOLD = 20
+"""Lines that could not be read of which each pool tells; it may be the line of one of its devices."""
 
 LVM = "-tpool"
 """How LVM's pools end; the volume over it is called the same without."""
@@ -45,7 +51,11 @@ def read(path: Path) -> tuple[Names, ...]:
     Raises:
         NamesError: It cannot be read, or no thin pool or thin device is in it.
     """
-    table = dmtable.parse(files.read(path, LIMIT))
+    data = files.read(path, LIMIT)
+    if data.count(b"\n") > MOST_LINES:
+        message = f"more than {MOST_LINES} lines, which no such table has"
+        raise NamesError(message, source=str(path))
+    table = dmtable.parse(data)
     pools: dict[str, Line] = {}
     thins: dict[str, list[Line]] = {}
     for line in table.lines:
@@ -56,12 +66,13 @@ def read(path: Path) -> tuple[Names, ...]:
     if not pools and not thins:
         _refuse(path, table)
     named = _named(thins, pools, table.lines)
+    broken = _broken(table)
     found = [
-        _names(path, device, pools.get(named[device]), thins[device], table) for device in thins
+        _names(path, device, pools.get(named[device]), thins[device], broken) for device in thins
     ]
     used = set(named.values())
     found += [
-        _names(path, name, line, [], table) for name, line in pools.items() if name not in used
+        _names(path, name, line, [], broken) for name, line in pools.items() if name not in used
     ]
     return tuple(found)
 
@@ -97,12 +108,21 @@ def _named(
     return named
 
 
+def _broken(table: dmtable.Table) -> list[Unread]:
+    """Return the lines that could not be read, the last of many together."""
+    told = list(table.broken.items())
+    found = [Unread(where=f"line {number}", why=why) for number, why in told[:MOST_TOLD]]
+    if more := told[MOST_TOLD:]:
+        where = f"lines {more[0][0]} to {more[-1][0]}"
+        found.append(Unread(where=where, why=f"{len(more)} more that cannot be read"))
+    return found
+
+
 def _names(
-    path: Path, device: str, pool: Line | None, thins: list[Line], table: dmtable.Table
+    path: Path, device: str, pool: Line | None, thins: list[Line], broken: list[Unread]
 ) -> Names:
     ledger = Ledger()
-    for number, why in table.broken.items():
-        ledger.refuse(f"line {number}", why)
+    ledger.unread += broken
     pool_name = pool.name if pool else device
     for line in thins:
         _add(ledger, line, pool_name)

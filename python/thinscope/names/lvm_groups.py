@@ -41,9 +41,10 @@ def pools(parsed: Section, file: str = "") -> list[Pool]:
 def _pools(name: str, group: Section, prefix: str) -> list[Pool]:
     segments = list(_segments(group, prefix))
     found: dict[str, Pool] = {}
+    free = _free_extents(group, segments)
     for segment in segments:
-        if segment.kind == "thin-pool":
-            found.setdefault(segment.volume, _pool(name, segment, group))
+        if segment.kind == "thin-pool" and segment.volume not in found:
+            found[segment.volume] = _pool(name, segment, group, free)
     extent = _number(group, "extent_size")
     past = _past(group)
     for segment in segments:
@@ -58,9 +59,10 @@ def _pools(name: str, group: Section, prefix: str) -> list[Pool]:
         pool.volumes.append(_volume(segment, extent, past))
     for pool in found.values():
         _check_origins(pool)
+    volumes = {key: {volume.name: volume for volume in pool.volumes} for key, pool in found.items()}
     for segment in segments:
         if segment.kind == "thin-pool":
-            _take_messages(found[segment.volume], segment)
+            _take_messages(found[segment.volume], volumes[segment.volume], segment)
     find_readers(found.values())
     return list(found.values())
 
@@ -76,7 +78,7 @@ def _segments(group: Section, prefix: str) -> Iterator[_Segment]:
                 yield _Segment(volume, section, f"{prefix}{volume}/{key}", kind, values)
 
 
-def _pool(name: str, segment: _Segment, group: Section) -> Pool:
+def _pool(name: str, segment: _Segment, group: Section, free: int | None) -> Pool:
     chunk = _number(segment.values, "chunk_size")
     return Pool(
         group=name,
@@ -84,25 +86,25 @@ def _pool(name: str, segment: _Segment, group: Section) -> Pool:
         transaction_id=_number(segment.values, "transaction_id"),
         block_bytes=chunk * SECTOR if chunk else None,
         metadata=_text(segment.values, "metadata"),
-        upkeep=_upkeep(segment.section, group),
+        upkeep=_upkeep(segment.section, group, free),
     )
 
 
-def _upkeep(pool: Section, group: Section) -> Upkeep:
+def _upkeep(pool: Section, group: Section, free: int | None) -> Upkeep:
     extent = _number(group, "extent_size")
     flags = pool.get("flags")
     return Upkeep(
         profile=_text(pool, "profile") or _text(group, "profile") or "",
         extent_bytes=extent * SECTOR if extent else None,
-        free_extents=_free_extents(group),
+        free_extents=free,
         is_full_an_error=isinstance(flags, list) and "ERROR_WHEN_FULL" in flags,
     )
 
 
-def _free_extents(group: Section) -> int | None:
+def _free_extents(group: Section, segments: list[_Segment]) -> int | None:
     """Return the extents that the physical volumes could still give out."""
     used: dict[str, int] = {}
-    for segment in _segments(group, ""):
+    for segment in segments:
         extents = _number(segment.values, "extent_count") or 0
         for key in ("stripes", "mirrors"):
             areas = segment.values.get(key)
@@ -157,9 +159,8 @@ def _check_origins(pool: Pool) -> None:
             volume.origin = None
 
 
-def _take_messages(pool: Pool, segment: _Segment) -> None:
+def _take_messages(pool: Pool, volumes: dict[str, Volume], segment: _Segment) -> None:
     """Take what the pool is to be told when it is next activated."""
-    volumes = {volume.name: volume for volume in pool.volumes}
     for key, message in segment.values.items():
         if not isinstance(message, dict):
             continue
@@ -181,23 +182,31 @@ def _past(group: Section) -> dict[str, tuple[str, str | None]]:
     """Return for volumes whose origin was removed its name, and the next living ancestor."""
     history = _section(group, "historical_logical_volumes")
     found: dict[str, tuple[str, str | None]] = {}
+    known: dict[str, str | None] = {}
     for name, section in history.items():
         if not isinstance(section, dict):
             continue
         descendants = section.get("descendants")
-        living = _living(section, history)
+        living = _living(name, history, known)
         for descendant in descendants if isinstance(descendants, list) else ():
             found.setdefault(str(descendant), (name, living))
     return found
 
 
-def _living(section: Section, history: Section) -> str | None:
-    for _ in range(len(history) + 1):  # no longer than the history, if that loops
-        origin = _text(section, "origin")
+def _living(name: str, history: Section, known: dict[str, str | None]) -> str | None:
+    """Return the next living ancestor of a removed volume, also of each on the way there."""
+    way: list[str] = []
+    while name not in known:
+        way.append(name)
+        known[name] = None  # that of what leads back to itself
+        origin = _text(_section(history, name), "origin")
         if origin is None or not origin.startswith(REMOVED):
-            return origin
-        section = _section(history, origin.removeprefix(REMOVED))
-    return None
+            known[name] = origin
+            break
+        name = origin.removeprefix(REMOVED)
+    living = known[name]
+    known.update(dict.fromkeys(way, living))
+    return living
 
 
 def _section(section: Section, key: str) -> Section:

@@ -144,13 +144,17 @@ def names_of(pool: Pool, source: Path, version: str = "", unread: Iterable[Unrea
     ledger = Ledger()
     ledger.unread += [*unread, *pool.unread]
     merging = {volume.merging_into: volume.name for volume in pool.volumes if volume.merging_into}
+    made: set[str] = set()
     for volume in pool.volumes:
         device = whole(volume.device)
         if device is None or device > MAX_DEVICE:
             ledger.refuse(volume.where, not_a_device(volume.device))
-        else:
-            made = _object(pool, volume, merging.get(volume.name))
-            ledger.add(_record(pool, volume, device), made)
+            continue
+        # A volume of many segments is one object, and the list of its readers is long once.
+        is_new = volume.name not in made
+        made.add(volume.name)
+        which = _object(pool, volume, merging.get(volume.name)) if is_new else None
+        ledger.add(_record(pool, volume, device), which)
     for queued, where in pool.deletions:
         device = whole(queued)
         if device is None or device > MAX_DEVICE:

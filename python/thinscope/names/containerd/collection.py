@@ -25,7 +25,8 @@ _KEPT = ("containerd.io/gc.root", "containerd.io/gc.bref.", "containerd.io/gc.ex
 two do so for a time that cannot be told from a copy of the records."""
 
 _MOST_STEPS = 1 << 22
-"""Blobs to be passed for all images together: labels could send each image through all of them."""
+"""Blobs to be passed for all images together, and labels of theirs: each image could be sent through
+all of them."""
 
 
 class Followed:
@@ -48,12 +49,12 @@ class Followed:
         seen = {digest}
         waiting = [digest]
         while waiting:
-            self._left -= 1
+            blob = waiting.pop()
+            labels = self._blobs.get((namespace, blob), {})
+            self._left -= 1 + len(labels)
             if self._left < 0:
                 message = f"labels of blobs lead through more than {_MOST_STEPS} of them"
                 raise NamesError(message, source=self._source)
-            blob = waiting.pop()
-            labels = self._blobs.get((namespace, blob), {})
             pointed = pointed_snapshots(labels)
             if pointed:
                 found |= pointed
