@@ -12,6 +12,7 @@
 //! is to be read, and a window.
 
 mod descend;
+mod lines;
 mod merge;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use crate::units::{DataBlock, DeviceId, MetadataBlock, Time, VirtualBlock, widen
 use crate::watch::Watch;
 
 use descend::{Edge, Known, descend};
+pub use lines::DeltaLines;
 use merge::Merge;
 
 /// Leaves in a window.

@@ -10,19 +10,21 @@ pub(crate) mod leaf_runs;
 mod markup;
 mod script;
 
+use std::borrow::Cow;
 use std::mem;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use self::leaf_runs::LeafRuns;
-use self::markup::{HumanReadable, Markup, Text, Xml};
+use self::markup::{HumanReadable, Markup, Xml};
 use self::script::{Script, Step};
 use crate::devices::Device;
 use crate::error::Result;
 use crate::graph::{Graph, LeafReader, join, threads};
 use crate::mappings::{Run, decode};
 use crate::superblock::Superblock;
+use crate::text::Text;
 use crate::units::{MetadataBlock, Time, index_u32, widen};
 
 /// Leaves in a window: about 4 MiB of metadata, at most 10 MiB of runs.
@@ -96,19 +98,37 @@ pub(crate) struct Dump<'a> {
     pub(crate) threads: usize,
 }
 
+/// The devices, and the pool's time, with which a restored pool knows what is shared: the kernel
+/// writes to a block in place unless it was mapped before the device was last snapshotted. So a
+/// device without a record was snapshotted after its newest mapping, and the pool's time has come
+/// to that.
+fn with_times(devices: &[Device], mut time: Time) -> (Cow<'_, [Device]>, Time) {
+    let mut devices = Cow::Borrowed(devices);
+    if devices.iter().any(|device| !device.is_recorded) {
+        for device in devices.to_mut().iter_mut().filter(|device| !device.is_recorded) {
+            device.snapshot_time = Time::new(device.snapshot_time.get().saturating_add(1));
+            time = time.max(device.snapshot_time);
+        }
+    }
+    (devices, time)
+}
+
 impl Dump<'_> {
     /// Hands the text over, piece by piece.
     ///
-    /// Memory: one window and its text, 17 bytes a leaf and 8 an internal node.
+    /// Memory: one window and its text, 18 bytes a leaf and 12 an internal node.
     ///
     /// # Errors
     ///
     /// A read that fails, the first rule that is broken, what `take` returns, or
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn hand_over(&self, leaves: &LeafReader<'_>, take: &mut Take<'_>) -> Result<()> {
-        match self.format {
-            Format::Xml => self.hand_over_as(&Xml, leaves, take),
-            Format::HumanReadable => self.hand_over_as(&HumanReadable, leaves, take),
+        let (devices, time) = with_times(self.devices, self.header.time);
+        let header = Header { time, ..self.header };
+        let dump = Dump { header, devices: &devices, ..*self };
+        match dump.format {
+            Format::Xml => dump.hand_over_as(&Xml, leaves, take),
+            Format::HumanReadable => dump.hand_over_as(&HumanReadable, leaves, take),
         }
     }
 
@@ -121,10 +141,10 @@ impl Dump<'_> {
         let mut text = Text::default();
         markup.begin(&mut text, &self.header);
         if let Some(graph) = self.graph {
-            take(mem::take(&mut text.0))?;
+            take(mem::take(&mut text.0).into_bytes())?;
             let leaf_count = graph.leaves().len();
             leaves.watch.begin("dumping mappings", widen(leaf_count));
-            let runs = LeafRuns::of(graph);
+            let runs = LeafRuns::of(graph, leaves.damage.is_some());
             let mut script = Script::new(self.devices, graph, &runs);
             let threads = threads(self.threads, leaf_count)?;
             let formatter = Formatter { markup, graph, leaves, threads: threads.as_ref() };
@@ -134,12 +154,12 @@ impl Dump<'_> {
                 markup.device_begin(&mut text, device);
                 markup.device_end(&mut text);
                 if text.0.len() > MAX_TEXT {
-                    take(mem::take(&mut text.0))?;
+                    take(mem::take(&mut text.0).into_bytes())?;
                 }
             }
         }
         markup.end(&mut text);
-        take(text.0)
+        take(text.0.into_bytes())
     }
 }
 
@@ -182,7 +202,7 @@ impl<M: Markup> Formatter<'_, M> {
         for group in shares(pieces).chunks(GROUP) {
             self.leaves.watch.advance(0)?;
             for text in self.format(group) {
-                take(text.0)?;
+                take(text.0.into_bytes())?;
             }
         }
         Ok(())

@@ -118,6 +118,12 @@ impl Graph {
         })
     }
 
+    /// Whether the edges to each leaf exclude each other: such a leaf is broken, whatever it holds.
+    /// No other one can hang twice below one root.
+    pub(crate) fn excluded_leaves(&self) -> impl Iterator<Item = bool> {
+        self.admitted.iter().map(|range| range.is_empty())
+    }
+
     /// Puts the children of the internal node at a position on a stack, those that can hold keys
     /// of a range, the first one last.
     pub(crate) fn stack_children(&self, at: u32, wanted: KeyRange, stack: &mut Vec<NodeRef>) {

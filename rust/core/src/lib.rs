@@ -41,6 +41,7 @@ pub mod source;
 pub mod space_map;
 pub mod superblock;
 pub mod survey;
+pub mod text;
 pub mod units;
 pub mod watch;
 

@@ -10,6 +10,7 @@
 //! data device; what is shared by many is multiplied only while rows are handed out.
 
 mod found;
+mod lines;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,6 +22,7 @@ use crate::units::{DataBlock, DeviceId, Time, VirtualBlock, index_u32, low_u32, 
 use crate::watch::Watch;
 
 use found::{Stretch, find};
+pub use lines::ReverseLines;
 
 /// Rows in a batch.
 const BATCH: usize = 32 << 10;

@@ -261,7 +261,7 @@ impl Pool {
 
     /// The graph of some trees, around what is broken where that is asked for.
     fn find_graph(&self, roots: &[(DeviceId, MetadataBlock)], watch: &Watch) -> Result<Graph> {
-        Graph::build_with(&self.reader, roots, watch, self.damage.as_deref())
+        Graph::build_with(&self.reader, roots, self.threads, watch, self.damage.as_deref())
     }
 
     /// What is missing of the devices, since it is broken: one pass over all mappings. `most`
@@ -548,7 +548,11 @@ impl Pool {
     fn held_superblock(&self, block: MetadataBlock) -> Result<Superblock> {
         let mut copy = Page::zeroed();
         self.reader.read(block, &mut copy)?;
-        Superblock::parse_snapshot(&copy, block, &self.live, self.reader.blocks())
+        let blocks = self.reader.blocks();
+        match &self.damage {
+            Some(_) => Superblock::parse_snapshot_around(&copy, block, &self.live, blocks),
+            None => Superblock::parse_snapshot(&copy, block, &self.live, blocks),
+        }
     }
 
     /// Grades the mappings of a device that another state of the pool has: what became of them in
@@ -568,7 +572,7 @@ impl Pool {
             };
             let holders: Vec<Device> = devices.iter().chain(&held).copied().collect();
             let roots: Vec<_> = holders.iter().map(|device| (device.id, device.root)).collect();
-            let graph = Graph::build(&self.reader, &roots, watch)?;
+            let graph = Graph::build(&self.reader, &roots, self.threads, watch)?;
             let mut counts = self.reference_counts(SpaceMap::Data, watch)?;
             let now = Now { graph: &graph, holders: &holders, live: devices.len() };
             let leaves = LeafReader { damage: None, ..self.leaves(watch) };

@@ -31,15 +31,28 @@ impl Reached {
         Self::Bits(std::iter::repeat_with(AtomicU64::default).take(words).collect())
     }
 
-    /// Notes a block, in the set or in the thread's own list. Returns whether the set had it.
-    pub(crate) fn insert(&self, block: DataBlock, list: &mut Vec<u64>) -> bool {
+    /// Notes blocks, in the set or in the thread's own list. What the set had goes to `again`, where
+    /// that is wanted: a set for the same blocks.
+    pub(crate) fn insert_all(
+        &self,
+        blocks: impl Iterator<Item = DataBlock>,
+        again: Option<&Self>,
+        list: &mut Vec<u64>,
+    ) {
         let Self::Bits(words) = self else {
-            list.push(block.get());
-            return false;
+            list.extend(blocks.map(DataBlock::get));
+            return;
         };
-        let bit = 1 << (block.get() % 64);
-        let word = words.get(index_u64(block.get() / 64));
-        word.is_some_and(|word| word.fetch_or(bit, Ordering::Relaxed) & bit != 0)
+        in_words(blocks.map(DataBlock::get), |word, bits| {
+            let note = |words: &[AtomicU64], bits| {
+                let word = words.get(word);
+                word.map_or(0, |word| word.fetch_or(bits, Ordering::Relaxed) & bits)
+            };
+            let had = note(words, bits);
+            if let (1.., Some(Self::Bits(again))) = (had, again) {
+                note(again, had);
+            }
+        });
     }
 
     /// Whether the set has a block; nothing of the lists is in it.
@@ -58,5 +71,25 @@ impl Reached {
             }
             Self::Lists => widen(sorted.chunk_by(u64::eq).count()),
         }
+    }
+}
+
+/// Calls `each` with the number of a word of 64 bits and those of its bits that stand for blocks, as
+/// many at a time as follow in one word, none of them twice. Data blocks come in runs, and a word that
+/// threads share costs as much to change for one bit as for all.
+pub(crate) fn in_words(blocks: impl Iterator<Item = u64>, mut each: impl FnMut(usize, u64)) {
+    let (mut word, mut bits) = (0, 0_u64);
+    for block in blocks {
+        let bit = 1 << (block % 64);
+        if block / 64 != word || bits & bit != 0 {
+            if bits != 0 {
+                each(index_u64(word), bits);
+            }
+            (word, bits) = (block / 64, 0);
+        }
+        bits |= bit;
+    }
+    if bits != 0 {
+        each(index_u64(word), bits);
     }
 }

@@ -50,13 +50,7 @@ pub(crate) fn recount(
         |share| (Vec::with_capacity(share.len()), Vec::new()),
         |(counts, list), _, leaf| {
             counts.push(widen(leaf.len()));
-            for (_, block, _) in leaf.mappings() {
-                if reached.insert(block, list)
-                    && let Some(again) = &again
-                {
-                    again.insert(block, list);
-                }
-            }
+            reached.insert_all(leaf.mappings().map(|(_, block, _)| block), again.as_ref(), list);
             Ok(())
         },
     )?;
@@ -206,11 +200,7 @@ mod tests {
             let (reached, again) = (Reached::new(data_blocks, 1), Reached::new(data_blocks, 1));
             assert_eq!(matches!(reached, Reached::Bits(_)), has_bits);
             let mut list = Vec::new();
-            for block in blocks {
-                if reached.insert(block, &mut list) {
-                    again.insert(block, &mut list);
-                }
-            }
+            reached.insert_all(blocks.into_iter(), Some(&again), &mut list);
             list.sort_unstable();
             assert_eq!(reached.count(&list), 5);
             let repeated = Repeated { set: again, sorted: repeated(&list) };

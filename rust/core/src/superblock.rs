@@ -166,6 +166,31 @@ impl Superblock {
         fields.check_same_blocks(live.data_block_sectors)?;
         fields.superblock()
     }
+
+    /// The same for who goes on around damage: the live superblock is known, so that a copy with a
+    /// version or features that are not is damage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(crate) fn parse_snapshot_around(
+        page: &Page,
+        block: MetadataBlock,
+        live: &Self,
+        blocks: u64,
+    ) -> Result<Self> {
+        Self::parse_snapshot(page, block, live, blocks).map_err(|error| match error {
+            Error::Unsupported { field, expected, found } => {
+                let place = Place { block, structure: Structure::MetadataSnapshot };
+                let offset = match field {
+                    "version" => offset_of!(SuperblockDisk, version),
+                    _ => offset_of!(SuperblockDisk, incompat_flags),
+                };
+                place.corrupt(field, offset, expected, found)
+            }
+            error => error,
+        })
+    }
 }
 
 /// A superblock as far as it can be believed, for who goes on after what is broken.

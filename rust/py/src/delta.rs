@@ -8,14 +8,14 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use thinscope_core::delta::{
-    Comparison, DeltaStream, Failed, Mapped, Piece as CorePiece, Side, Which,
+    Comparison, DeltaLines, DeltaStream, Failed, Mapped, Piece as CorePiece, Side, Which,
 };
 use thinscope_core::units::{DeviceId, low_u32};
 use thinscope_core::watch::Watch;
 use thinscope_core::{Pool as CorePool, Result};
 
 use crate::handle::Handle;
-use crate::table::{Batches, Origin, Row, Rows, ask_both, schema_capsule, stream_capsule};
+use crate::table::{Batches, Origin, Row, Rows, Told, ask_both, schema_capsule, stream_capsule};
 
 /// Virtual blocks of one kind that follow each other, on the data device as well.
 #[pyclass(frozen, eq, hash, get_all, module = "thinscope")]
@@ -196,6 +196,14 @@ impl Delta {
         Ok(PieceIterator(Rows::new(self.origin(), self.stream(py)?)))
     }
 
+    /// The table in the words of `thin_delta`: an element for each range, many in one string; with
+    /// `detailed` they tell where the blocks lie on the data device.
+    #[pyo3(signature = (*, detailed))]
+    fn lines(&self, py: Python<'_>, detailed: bool) -> PyResult<PieceLines> {
+        let lines = DeltaLines::new(detailed);
+        Ok(PieceLines(Told::new(self.origin(), self.stream(py)?, lines)))
+    }
+
     /// The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
     /// a wish that is not granted: the columns are as documented.
     #[pyo3(signature = (requested_schema=None) -> "object")]
@@ -244,5 +252,20 @@ impl PieceIterator {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Piece>> {
         Ok(self.0.next(py)?.as_ref().map(Piece::from))
+    }
+}
+
+/// Iterates over the text of a table of pieces.
+#[pyclass(frozen, module = "thinscope")]
+pub(crate) struct PieceLines(Told<Pieces, DeltaLines>);
+
+#[pymethods]
+impl PieceLines {
+    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.0.next(py)
     }
 }

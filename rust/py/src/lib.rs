@@ -40,7 +40,7 @@ mod _core {
     #[pymodule_export]
     use super::content::Content;
     #[pymodule_export]
-    use super::delta::{Delta, Piece, PieceIterator};
+    use super::delta::{Delta, Piece, PieceIterator, PieceLines};
     #[pymodule_export]
     use super::extents::{Extents, identity};
     #[pymodule_export]
@@ -50,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use super::matrix::{Matrix, Pair, PairIterator};
     #[pymodule_export]
-    use super::owners::{Owner, OwnerIterator, Owners};
+    use super::owners::{Owner, OwnerIterator, OwnerLines, Owners};
     #[pymodule_export]
     use super::plan::{Plan, PlanStep};
     #[pymodule_export]

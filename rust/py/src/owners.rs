@@ -7,11 +7,11 @@ use arrow_schema::{DataType, Field, Schema};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use thinscope_core::Result;
-use thinscope_core::owners::{Owner as CoreOwner, OwnerStream, Wanted};
+use thinscope_core::owners::{Owner as CoreOwner, OwnerStream, ReverseLines, Wanted};
 use thinscope_core::watch::Watch;
 
 use crate::handle::Handle;
-use crate::table::{Batches, Origin, Row, Rows, schema_capsule, stream_capsule};
+use crate::table::{Batches, Origin, Row, Rows, Told, schema_capsule, stream_capsule};
 
 /// Blocks of the data device that a device holds: mappings that are consecutive in data block and
 /// virtual block, and have one time.
@@ -133,6 +133,11 @@ impl Owners {
         Ok(OwnerIterator(Rows::new(self.origin(), self.stream(py)?)))
     }
 
+    /// The table in the words of `thin_rmap`: a line for each row, many in one string.
+    fn lines(&self, py: Python<'_>) -> PyResult<OwnerLines> {
+        Ok(OwnerLines(Told::new(self.origin(), self.stream(py)?, ReverseLines::default())))
+    }
+
     /// The table as an Arrow C stream (the Arrow `PyCapsule` interface). The schema asked for is
     /// a wish that is not granted: the columns are as documented.
     #[pyo3(signature = (requested_schema=None) -> "object")]
@@ -169,5 +174,20 @@ impl OwnerIterator {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Owner>> {
         Ok(self.0.next(py)?.as_ref().map(Owner::from))
+    }
+}
+
+/// Iterates over the text of a table of owners.
+#[pyclass(frozen, module = "thinscope")]
+pub(crate) struct OwnerLines(Told<OwnerStream, ReverseLines>);
+
+#[pymethods]
+impl OwnerLines {
+    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.0.next(py)
     }
 }

@@ -17,6 +17,7 @@ use crate::conduct::Conductor;
 use crate::error::exception;
 use crate::handle::Handle;
 use crate::turn::Turn;
+use thinscope_core::text::{Lines, Text};
 use thinscope_core::watch::Watch;
 use thinscope_core::{Error, Result};
 
@@ -32,7 +33,7 @@ pub(crate) trait Row: Send + 'static {
 
 /// The batches of a table, one after the other.
 pub(crate) trait Batches: Send + 'static {
-    type Row: Row;
+    type Row: Row + Sync;
     /// The next rows, or none at the end.
     fn next_batch(&mut self, watch: &Watch) -> Result<Option<Vec<Self::Row>>>;
     /// Of two pools, whether the last error is of the other one.
@@ -160,6 +161,33 @@ impl<B: Batches> Rows<B> {
                     None => return Ok(None),
                 }
             }
+        });
+        next.unwrap_or_else(|| Err(PyValueError::new_err("iterator already executing")))
+    }
+}
+
+/// The rows of a table as text, batch by batch.
+pub(crate) struct Told<B, L>(Turn<(Reading<B>, Option<L>)>);
+
+impl<B: Batches, L: Lines<Row = B::Row>> Told<B, L> {
+    pub(crate) fn new(origin: Origin, batches: B, lines: L) -> Self {
+        Self(Turn::new((Reading::new(origin, batches), Some(lines))))
+    }
+
+    /// The next text, which may be empty, or none at the end.
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let next = self.0.take_attached(py, |(reading, lines)| {
+            let rows = reading.next_rows(py)?;
+            let mut text = Text::default();
+            match (rows, lines.as_mut()) {
+                (Some(rows), Some(writer)) => py.detach(|| writer.write(&rows, &mut text)),
+                (None, Some(writer)) => {
+                    py.detach(|| writer.end(&mut text));
+                    *lines = None;
+                }
+                (_, None) => return Ok(None),
+            }
+            Ok(Some(text.into()))
         });
         next.unwrap_or_else(|| Err(PyValueError::new_err("iterator already executing")))
     }

@@ -88,7 +88,8 @@ impl Checker<'_> {
         let devices = sides.iter().flat_map(|side| &side.listing.devices);
         let roots: Vec<_> = devices.map(|device| (device.id, device.root)).collect();
         let damage = Arc::new(Damage::default());
-        let graph = Graph::build_with(self.reader, &roots, self.watch, Some(&damage))?;
+        let graph =
+            Graph::build_with(self.reader, &roots, self.threads, self.watch, Some(&damage))?;
         let (leaves, data) = self.count(&graph, draft.data_blocks, &damage)?;
         let counts: Vec<u64> = leaves.iter().map(|leaf| leaf.mappings).collect();
         let gaps = graph.gaps(&damage, MAX_GAPS);
@@ -142,11 +143,8 @@ impl Checker<'_> {
             threads.as_ref(),
             |share| (Vec::with_capacity(share.len()), Vec::new()),
             |(found, list), _, leaf| {
-                let mut latest = Time::default();
-                for (_, block, time) in leaf.mappings() {
-                    tally.add(block.get(), list);
-                    latest = latest.max(time);
-                }
+                tally.add(leaf.mappings().map(|(_, block, _)| block.get()), list);
+                let latest = leaf.mappings().map(|(_, _, time)| time).max().unwrap_or_default();
                 found.push(Leaf { mappings: widen(leaf.len()), latest });
                 Ok(())
             },

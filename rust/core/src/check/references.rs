@@ -1,13 +1,15 @@
 //! How often each metadata block is pointed at, by the superblock and by every distinct block that
 //! is reached from it.
 
+use std::iter;
+
 use zerocopy::FromBytes;
 use zerocopy::little_endian::U64;
 
 use super::tally::Tally;
 use crate::block_set::BlockSet;
 use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeRef};
 use crate::raw::{IndexBlock, IndexEntry, Page};
 use crate::reader::Reader;
@@ -23,6 +25,8 @@ pub(super) struct References<'a> {
     visited: BlockSet,
     /// What is counted in lists, where there are some.
     list: Vec<u64>,
+    /// Blocks that could not be read, though they may have been before: each with the root above it.
+    unread: Vec<(MetadataBlock, Error)>,
 }
 
 impl<'a> References<'a> {
@@ -31,14 +35,15 @@ impl<'a> References<'a> {
         let blocks = reader.blocks();
         let tally = Tally::new(blocks, blocks);
         let visited = BlockSet::new(blocks);
-        let mut references = Self { reader, watch, tally, visited, list: Vec::new() };
+        let mut references =
+            Self { reader, watch, tally, visited, list: Vec::new(), unread: Vec::new() };
         references.point_at(MetadataBlock::new(0));
         references
     }
 
     /// Counts one pointer.
     pub(super) fn point_at(&mut self, block: MetadataBlock) {
-        self.tally.add(u64::from(block.get()), &mut self.list);
+        self.tally.add(iter::once(u64::from(block.get())), &mut self.list);
     }
 
     /// Counts a pointer to the root of a small tree, and all pointers in the tree: in its leaves
@@ -60,8 +65,10 @@ impl<'a> References<'a> {
             let read = self.reader.read(block, &mut page);
             let node = match read.and_then(|()| Node::parse(&page, block, tree)) {
                 Ok(node) => node,
-                Err(error) if error.is_damage() => continue,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.lose(root, error)?;
+                    continue;
+                }
             };
             if !node.is_leaf() {
                 let children = node.children(self.reader, KeyRange::ALL).filter_map(Result::ok);
@@ -92,14 +99,23 @@ impl<'a> References<'a> {
     pub(super) fn index_block(&mut self, block: MetadataBlock, bitmaps: u64) -> Result<()> {
         self.point_at(block);
         let mut page = Page::zeroed();
-        match self.reader.read(block, &mut page) {
-            Ok(()) => {}
-            Err(error) if error.is_damage() => return Ok(()),
-            Err(error) => return Err(error),
+        if let Err(error) = self.reader.read(block, &mut page) {
+            return self.lose(block, error);
         }
         if let Ok(index) = IndexBlock::ref_from_bytes(page.bytes()) {
             let entries = index.index.iter().take(index_u64(bitmaps));
             entries.for_each(|entry| self.point_at_any(entry.blocknr.get()));
+        }
+        Ok(())
+    }
+
+    /// Goes on after damage, of which whoever read the block first has told; but the same block may
+    /// have been read then, and not now.
+    fn lose(&mut self, root: MetadataBlock, error: Error) -> Result<()> {
+        match error {
+            Error::Read { .. } => self.unread.push((root, error)),
+            error if error.is_damage() => {}
+            error => return Err(error),
         }
         Ok(())
     }
@@ -129,9 +145,9 @@ impl<'a> References<'a> {
         }
     }
 
-    /// The tally, when all is counted.
-    pub(super) fn finish(self) -> Tally {
+    /// The tally, when all is counted, and what could not be read: the root of the tree, and why.
+    pub(super) fn finish(self) -> (Tally, Vec<(MetadataBlock, Error)>) {
         self.tally.put(self.list);
-        self.tally
+        (self.tally, self.unread)
     }
 }

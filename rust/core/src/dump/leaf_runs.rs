@@ -3,6 +3,9 @@
 //! Each device is a list of leaves in key order. The lists are cut wherever two of them part or
 //! meet, so that a *leaf run* is as long as it can be and yet whole in every list that has any of
 //! it. Found by nodes and edges, not by the lists: what a thousand devices share is looked at once.
+//!
+//! A leaf comes once in a list. The only ones that could come again are those of which edges admit
+//! no key: whoever goes on around what is broken leaves them out, since they are lost.
 
 use crate::graph::{Graph, NodeRef};
 use crate::units::index_u32;
@@ -15,11 +18,13 @@ const CUT: u32 = u32::MAX - 1;
 
 /// How the leaf lists are cut. Leaves go by their positions in the graph.
 ///
-/// Memory: 9 bytes a leaf, 4 more while it is made; 8 bytes an internal node.
+/// Memory: 10 bytes a leaf, 4 more while it is made; 12 bytes an internal node.
 #[derive(Debug)]
 pub(crate) struct LeafRuns {
-    /// First and last leaf below each internal node.
-    ends: Vec<(u32, u32)>,
+    /// First and last leaf below each internal node, if there are any.
+    ends: Vec<Option<(u32, u32)>>,
+    /// Whether a leaf stands in no list.
+    is_left_out: Vec<bool>,
     /// The leaf after each leaf, where every list has the two together.
     next: Vec<u32>,
     /// The first leaf of the run that each leaf is in.
@@ -29,15 +34,20 @@ pub(crate) struct LeafRuns {
 }
 
 impl LeafRuns {
-    /// Cuts the lists of all devices of the graph. Cost: by nodes and edges.
-    pub(crate) fn of(graph: &Graph) -> Self {
+    /// Cuts the lists of all devices of the graph, which is read around what is broken, or is to
+    /// end with it. Cost: by nodes and edges.
+    pub(crate) fn of(graph: &Graph, is_around: bool) -> Self {
         let leaves = graph.leaves().len();
         let mut runs = Self {
             ends: Vec::new(),
+            is_left_out: graph.excluded_leaves().map(|leaf| leaf && is_around).collect(),
             next: vec![UNSEEN; leaves],
             heads: Vec::new(),
             is_shared: graph.shared_leaves(),
         };
+        for (is_shared, is_left_out) in runs.is_shared.iter_mut().zip(&runs.is_left_out) {
+            *is_shared &= !is_left_out;
+        }
         runs.find_ends(graph);
         let mut before = vec![UNSEEN; leaves];
         runs.meet_neighbours(graph, &mut before);
@@ -53,11 +63,13 @@ impl LeafRuns {
         runs
     }
 
-    /// First and last leaf below a node.
-    pub(crate) fn ends(&self, node: NodeRef) -> (u32, u32) {
+    /// First and last leaf below a node, if there are any.
+    pub(crate) fn ends(&self, node: NodeRef) -> Option<(u32, u32)> {
         match node {
-            NodeRef::Leaf(leaf) => (leaf, leaf),
-            NodeRef::Internal(node) => at(&self.ends, node).unwrap_or((CUT, CUT)),
+            NodeRef::Leaf(leaf) => {
+                (at(&self.is_left_out, leaf) != Some(true)).then_some((leaf, leaf))
+            }
+            NodeRef::Internal(node) => at(&self.ends, node).flatten(),
         }
     }
 
@@ -83,14 +95,14 @@ impl LeafRuns {
     }
 
     fn find_ends(&mut self, graph: &Graph) {
-        self.ends = vec![(CUT, CUT); graph.nodes().len()];
+        self.ends = vec![None; graph.nodes().len()];
         // Children stand behind their parents.
         for (place, node) in graph.nodes().iter().enumerate().rev() {
-            let mut leaves = graph.children(node).map(|(_, child)| self.ends(child));
+            let mut leaves = graph.children(node).filter_map(|(_, child)| self.ends(child));
             let Some((first, last)) = leaves.next() else { continue };
             let last = leaves.last().map_or(last, |(_, last)| last);
             if let Some(slot) = self.ends.get_mut(place) {
-                *slot = (first, last);
+                *slot = Some((first, last));
             }
         }
     }
@@ -98,14 +110,14 @@ impl LeafRuns {
     /// Notes which leaf stands before and after each leaf, in all lists.
     fn meet_neighbours(&mut self, graph: &Graph, before: &mut [u32]) {
         for (_, root) in graph.roots() {
-            let (first, last) = self.ends(*root);
+            let Some((first, last)) = self.ends(*root) else { continue };
             meet(before, first, CUT);
             meet(&mut self.next, last, CUT);
         }
         for node in graph.nodes() {
             let mut left = None;
             for (_, child) in graph.children(node) {
-                let (first, last) = self.ends(child);
+                let Some((first, last)) = self.ends(child) else { continue };
                 if let Some(left) = left {
                     meet(&mut self.next, left, first);
                     meet(before, first, left);

@@ -3,6 +3,7 @@
 use super::Header;
 use crate::devices::Device;
 use crate::mappings::Run;
+use crate::text::Text;
 use crate::units::MetadataBlock;
 
 /// Writes the parts of a dump. Each begins a line, so that what comes last has no end of line.
@@ -15,23 +16,6 @@ pub(super) trait Markup: Sync {
     fn reference(&self, text: &mut Text, name: MetadataBlock);
     fn run(&self, text: &mut Text, run: &Run);
     fn end(&self, text: &mut Text);
-}
-
-/// Text being written.
-#[derive(Debug, Default)]
-pub(super) struct Text(pub(super) Vec<u8>);
-
-impl Text {
-    fn add(&mut self, words: &str) -> &mut Self {
-        self.0.extend_from_slice(words.as_bytes());
-        self
-    }
-
-    fn number(&mut self, number: impl Into<u64>) -> &mut Self {
-        let mut digits = itoa::Buffer::new();
-        self.0.extend_from_slice(digits.format(number.into()).as_bytes());
-        self
-    }
 }
 
 /// What `thin_restore` reads.

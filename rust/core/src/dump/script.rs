@@ -80,7 +80,7 @@ impl<'a> Script<'a> {
     fn next_run(&mut self) -> Option<u32> {
         loop {
             let node = self.stack.pop()?;
-            let (first, last) = self.runs.ends(node);
+            let Some((first, last)) = self.runs.ends(node) else { continue };
             let head = self.runs.head(first);
             if let NodeRef::Internal(node) = node
                 && head != self.runs.head(last)

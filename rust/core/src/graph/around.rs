@@ -10,10 +10,10 @@
 //!
 //! A root of which nothing is left stands for a leaf, which is noted as broken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::{Builder, mapping_node, too_deep, two_heights};
+use super::build::{Builder, Known, mapping_node, too_deep, two_heights};
 use super::{CUT, Graph, InternalNode};
 use crate::block_set::BlockSet;
 use crate::btree::{KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
@@ -37,10 +37,11 @@ impl Graph {
     pub fn build_with(
         reader: &Reader,
         roots: &[(DeviceId, MetadataBlock)],
+        threads: usize,
         watch: &Watch,
         damage: Option<&Damage>,
     ) -> Result<Self> {
-        match (Self::build(reader, roots, watch), damage) {
+        match (Self::build(reader, roots, threads, watch), damage) {
             (Err(error), Some(damage)) if error.is_damage() => {
                 Self::build_around(reader, roots, watch, damage)
             }
@@ -63,7 +64,7 @@ impl Graph {
         damage: &Damage,
     ) -> Result<Self> {
         let mut around = Around {
-            builder: Builder::new(reader, watch),
+            builder: Builder::new(reader, 1, watch),
             damage,
             cuts: BTreeMap::new(),
             seen: BlockSet::new(reader.blocks()),
@@ -155,8 +156,8 @@ impl Around<'_> {
 
     fn child(&self, block: u32) -> Child {
         let block = MetadataBlock::new(block);
-        match self.builder.known.get(&block) {
-            Some(at) => Child::Internal(*at),
+        match self.builder.known.get(block) {
+            Some(at) => Child::Internal(at),
             None if self.builder.leaves.contains(block) => Child::Leaf,
             None => Child::Broken,
         }
@@ -394,7 +395,7 @@ impl Around<'_> {
             .map(|(node, _)| node)
             .collect();
         self.builder.leaves = leaves;
-        self.builder.known = HashMap::new();
+        self.builder.known = Known::new(self.builder.reader.blocks());
         let mut graph = self.builder.arrange(roots).bound()?;
         graph.cuts = self.cuts;
         Ok(graph)

@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{CUT, Graph, InternalNode, NodeRef};
+use rayon::prelude::*;
+
+use super::{CUT, Graph, InternalNode, NodeRef, threads};
 use crate::block_set::{BlockSet, Ranks};
 use crate::btree::{FLAGS_OFFSET, KeyRange, MAX_DEPTH, Node, Tree, out_of_range};
 use crate::error::{Error, Place, Result, Structure};
@@ -17,19 +19,27 @@ use crate::reader::Reader;
 use crate::units::{DeviceId, MetadataBlock, index_u32, low_u32, widen};
 use crate::watch::Watch;
 
+/// Nodes that one thread takes at a time: 1 MiB where they lie side by side.
+const SHARE: usize = 256;
+
+/// Nodes that are read before they are taken in: 12 MiB of keys and children.
+const WINDOW: usize = 4096;
+
 impl Graph {
     /// Reads the internal nodes below the roots.
     ///
     /// # Errors
     ///
-    /// A read that fails, the first rule that is broken, or [`Error::Cancelled`].
+    /// A read that fails, the first rule that is broken, [`Error::Cancelled`], or
+    /// [`Error::Threads`].
     pub fn build(
         reader: &Reader,
         roots: &[(DeviceId, MetadataBlock)],
+        threads: usize,
         watch: &Watch,
     ) -> Result<Self> {
         watch.begin("reading internal nodes", 0);
-        let mut builder = Builder::new(reader, watch);
+        let mut builder = Builder::new(reader, threads, watch);
         let blocks: Vec<_> = roots.iter().map(|(_, root)| *root).collect();
         builder.probe(blocks)?;
         builder.descend()?;
@@ -40,9 +50,10 @@ impl Graph {
 
 pub(super) struct Builder<'a> {
     pub(super) reader: &'a Reader,
+    threads: usize,
     pub(super) watch: &'a Watch,
     /// Positions in `nodes` of the internal nodes that were read.
-    pub(super) known: HashMap<MetadataBlock, u32>,
+    pub(super) known: Known,
     pub(super) leaves: BlockSet,
     /// In the order of reading; height 0 until it is known.
     pub(super) nodes: Vec<InternalNode>,
@@ -52,11 +63,12 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(reader: &'a Reader, watch: &'a Watch) -> Self {
+    pub(super) fn new(reader: &'a Reader, threads: usize, watch: &'a Watch) -> Self {
         Self {
             reader,
+            threads,
             watch,
-            known: HashMap::new(),
+            known: Known::new(reader.blocks()),
             leaves: BlockSet::new(reader.blocks()),
             nodes: Vec::new(),
             keys: Vec::new(),
@@ -71,7 +83,7 @@ impl<'a> Builder<'a> {
             self.read_nodes(frontier, None)?;
             let new = self.nodes.get(first_new..).unwrap_or_default();
             frontier = new.iter().filter_map(|node| self.first_child(node)).collect();
-            frontier.retain(|block| !self.known.contains_key(block));
+            frontier.retain(|block| self.known.get(*block).is_none());
             if let (Some(block), MAX_DEPTH) = (frontier.first(), rounds) {
                 return Err(too_deep(*block));
             }
@@ -100,9 +112,9 @@ impl<'a> Builder<'a> {
                     return Err(too_deep(node.block));
                 }
                 chain.push(at);
-                let below = self.first_child(node).and_then(|child| self.known.get(&child));
+                let below = self.first_child(node).and_then(|child| self.known.get(child));
                 match below {
-                    Some(below) => at = index_u32(*below),
+                    Some(below) => at = index_u32(below),
                     None => break 0,
                 }
             };
@@ -151,7 +163,7 @@ impl<'a> Builder<'a> {
             };
             for child in self.children.get(node.entries()).unwrap_or_default() {
                 let child = MetadataBlock::new(*child);
-                let known = self.known.get(&child).and_then(|at| self.nodes.get(index_u32(*at)));
+                let known = self.known.get(child).and_then(|at| self.nodes.get(index_u32(at)));
                 match known.map(|known| known.height) {
                     Some(known) if known != below => return Err(two_heights(child, below, known)),
                     Some(_) => {}
@@ -172,28 +184,43 @@ impl<'a> Builder<'a> {
         blocks.sort_unstable();
         blocks.dedup();
         let (reader, watch) = (self.reader, self.watch);
-        reader.read_sorted(&blocks, watch, |_, block, page| self.add(block, page, height))
+        let share = |blocks: &[MetadataBlock]| {
+            let mut share = Share::default();
+            reader.read_sorted(blocks, watch, |_, block, page| {
+                share.add(reader, block, page, height)
+            })?;
+            Ok(share)
+        };
+        let threads = threads(self.threads, blocks.len())?;
+        let above_leaves = height.unwrap_or_default(); // 0 until it is known
+        let Some(threads) = threads else {
+            return blocks.chunks(SHARE).try_for_each(|blocks| {
+                self.take(share(blocks)?, above_leaves);
+                Ok(())
+            });
+        };
+        for window in blocks.chunks(WINDOW) {
+            // All shares are finished, so that of several errors always the first is told.
+            let shares = || window.par_chunks(SHARE).map(share).collect::<Vec<_>>();
+            for share in threads.install(shares) {
+                self.take(share?, above_leaves);
+            }
+        }
+        Ok(())
     }
 
-    fn add(&mut self, block: MetadataBlock, page: &Page, height: Option<u8>) -> Result<()> {
-        let node = Node::parse(page, block, Tree::Mapping)?;
-        if node.is_leaf() {
-            if let Some(height) = height {
-                return Err(two_heights(block, height, 0));
-            }
-            self.leaves.insert(block);
-            return Ok(());
+    fn take(&mut self, share: Share, height: u8) {
+        for leaf in share.leaves {
+            self.leaves.insert(leaf);
         }
-        let height = height.unwrap_or_default();
-        let first_child = low_u32(widen(self.children.len()));
-        for (key, child) in node.keys().iter().zip(node.children(self.reader, KeyRange::ALL)) {
-            self.keys.push(key.get());
-            self.children.push(child?.1.get());
+        let mut first_child = low_u32(widen(self.children.len()));
+        for (block, children) in share.nodes {
+            self.known.insert(block, low_u32(widen(self.nodes.len())));
+            self.nodes.push(InternalNode { block, height, first_child, children });
+            first_child = first_child.saturating_add(children);
         }
-        self.known.insert(block, low_u32(widen(self.nodes.len())));
-        let children = low_u32(widen(node.keys().len()));
-        self.nodes.push(InternalNode { block, height, first_child, children });
-        Ok(())
+        self.keys.extend(share.keys);
+        self.children.extend(share.children);
     }
 
     pub(super) fn arrange(self, roots: &[(DeviceId, MetadataBlock)]) -> Graph {
@@ -214,9 +241,69 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Nodes that one thread has read.
+#[derive(Default)]
+struct Share {
+    leaves: Vec<MetadataBlock>,
+    /// Internal nodes, each with how many children it has.
+    nodes: Vec<(MetadataBlock, u32)>,
+    keys: Vec<u64>,
+    children: Vec<u32>,
+}
+
+impl Share {
+    fn add(
+        &mut self,
+        reader: &Reader,
+        block: MetadataBlock,
+        page: &Page,
+        height: Option<u8>,
+    ) -> Result<()> {
+        let node = Node::parse(page, block, Tree::Mapping)?;
+        if node.is_leaf() {
+            if let Some(height) = height {
+                return Err(two_heights(block, height, 0));
+            }
+            self.leaves.push(block);
+            return Ok(());
+        }
+        for (key, child) in node.keys().iter().zip(node.children(reader, KeyRange::ALL)) {
+            self.keys.push(key.get());
+            self.children.push(child?.1.get());
+        }
+        self.nodes.push((block, low_u32(widen(node.keys().len()))));
+        Ok(())
+    }
+}
+
+/// Positions of internal nodes by their blocks. Nearly all blocks that are looked up are leaves: a
+/// bit tells so, and the map is not asked.
+pub(super) struct Known {
+    blocks: BlockSet,
+    positions: HashMap<MetadataBlock, u32>,
+}
+
+impl Known {
+    pub(super) fn new(blocks: u64) -> Self {
+        Self { blocks: BlockSet::new(blocks), positions: HashMap::new() }
+    }
+
+    pub(super) fn insert(&mut self, block: MetadataBlock, at: u32) {
+        self.blocks.insert(block);
+        self.positions.insert(block, at);
+    }
+
+    pub(super) fn get(&self, block: MetadataBlock) -> Option<u32> {
+        if !self.blocks.contains(block) {
+            return None;
+        }
+        self.positions.get(&block).copied()
+    }
+}
+
 /// Where blocks stand in the arranged graph.
 struct Positions<'a> {
-    internal: HashMap<MetadataBlock, u32>,
+    internal: Known,
     ranks: Ranks<'a>,
 }
 
@@ -229,8 +316,8 @@ impl Positions<'_> {
     }
 
     fn of(&self, block: MetadataBlock) -> NodeRef {
-        match self.internal.get(&block) {
-            Some(at) => NodeRef::Internal(*at),
+        match self.internal.get(block) {
+            Some(at) => NodeRef::Internal(at),
             None => NodeRef::Leaf(self.ranks.of(block)),
         }
     }

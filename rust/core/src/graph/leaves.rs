@@ -42,8 +42,13 @@ impl<'a> MappingLeaf<'a> {
             return Err(node.place().corrupt("flags", FLAGS_OFFSET, "2 (leaf)", "1 (internal)"));
         }
         node.check_range(admitted)?;
-        for (at, value) in node.values::<U64>().iter().enumerate() {
-            check_data_block(&node, at, value.get(), data_blocks)?;
+        let values = node.values::<U64>();
+        // The largest value names the highest block: where that is well, all are.
+        let largest = values.iter().map(|value| value.get()).fold(0, u64::max);
+        if unpack(largest).0.get() >= data_blocks {
+            for (at, value) in values.iter().enumerate() {
+                check_data_block(&node, at, value.get(), data_blocks)?;
+            }
         }
         Ok(Self(node))
     }
