@@ -53,6 +53,37 @@ def test_all_is_sorted_and_true() -> None:
         assert all(hasattr(module, name) for name in module.__all__)
 
 
+LAZY = """
+import sys
+import thinscope
+loaded = {name for name in sys.modules if name.startswith("thinscope.")}
+assert not loaded, loaded
+assert {*thinscope.__all__} <= {*dir(thinscope)}
+public = {name for name in dir(thinscope) if not name.startswith("_")}
+assert public == {*thinscope.__all__, "layout", "names"}, public
+assert thinscope.names.read and thinscope.layout.parse and thinscope.errors.ThinscopeError
+from thinscope import *
+assert salvage is thinscope.salvage is sys.modules["thinscope.salvaging"].salvage
+assert public == {name for name in dir(thinscope) if not name.startswith("_")}
+try:
+    thinscope.opne
+except AttributeError as error:
+    assert error.name == "opne", error.name
+else:
+    raise AssertionError("anything passes for a name")
+"""
+
+
+def test_a_name_is_loaded_when_it_is_asked_for() -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", LAZY], check=True)
+
+
+@pytest.mark.parametrize("name", thinscope.__all__)
+def test_any_name_can_be_the_first(name: str) -> None:
+    """No module needs another one to have been loaded before."""
+    subprocess.run([sys.executable, "-c", f"from thinscope import {name}"], check=True)
+
+
 def test_values_say_what_they_are(walkthrough: bytes) -> None:
     pool = thinscope.open(walkthrough)
     device, free = pool.fragmentation().devices[1], pool.free_extents(largest=1)

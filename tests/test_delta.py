@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
+import subprocess
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import polars
@@ -18,7 +21,7 @@ from thinscope import errors
 from thinscope.report.delta import Delta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 Told = tuple[str, int | None, int | None, int | None, int | None]
@@ -101,6 +104,72 @@ def test_two_devices(case: pools.Case) -> None:
             differ, both = nodes[left] ^ nodes[right], nodes[left] | nodes[right]
             least = len(both if same else differ)
             assert least <= pieces.nodes_read <= least + MORE_NODES, (left, right)
+
+
+Lined = tuple[str, int | None, int | None]
+"""Kind, data block on the left and on the right as far as they are told."""
+
+
+def lined(texts: Iterable[str], *, detailed: bool) -> dict[int, Lined]:
+    """Every block of every element; they come in order, and none could be longer."""
+    found: dict[int, Lined] = {}
+    behind: tuple[int, Lined] | None = None
+    document = ET.fromstring(f"<diff>{''.join(texts)}</diff>")  # noqa: S314 - our own
+    kinds = [element.tag for element in document]
+    assert not detailed or all(kind != after for kind, after in itertools.pairwise(kinds))
+    for element in document:
+        for range_ in element if detailed else [element]:
+            here = {word: int(number) for word, number in range_.attrib.items()}
+            begin, length = here.pop("begin"), here.pop("length")
+            both = here.get("data_begin")
+            sides = here.get("left_data_begin", both), here.get("right_data_begin", both)
+            assert len(here) == detailed * (1 + (element.tag == "different"))
+            for at in range(length + 1):
+                data = (None if side is None else side + at for side in sides)
+                block: Lined = element.tag, *data
+                assert at or (begin, block) != behind, "ranges are as long as they can be"
+                if at == length:
+                    behind = begin + at, block
+                else:
+                    found[begin + at] = block
+    return found
+
+
+def expected_lines(
+    left: dict[int, Mapping], right: dict[int, Mapping], *, detailed: bool
+) -> dict[int, Lined]:
+    """The same from the two sides, block by block."""
+    found: dict[int, Lined] = {}
+    for virtual, (kind, *sides, _, _) in expected(left, right, same=True).items():
+        one, other = (
+            next(each for each in order if each is not None) for order in (sides, sides[::-1])
+        )
+        found[virtual] = (kind, one, other) if detailed else (kind, None, None)
+    return found
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_two_devices_in_lines(case: pools.Case, *, detailed: bool) -> None:
+    trees = case.second.snapshot if case.metadata_snapshot else case.second.live
+    assert trees
+    for left, right in pairs([*case.pool.devices], random.Random(3)):  # noqa: S311 - the same each time
+        delta = case.pool.devices[left].delta(case.pool.devices[right], same=True)
+        sides = trees.mappings[left], trees.mappings[right]
+        found = lined(delta.lines(detailed=detailed), detailed=detailed)
+        assert found == expected_lines(*sides, detailed=detailed)
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_lines_go_on_from_batch_to_batch(testkit: str, tmp_path: Path, *, detailed: bool) -> None:
+    path = tmp_path / "pool.bin"
+    shape = ["snapshots-shared", "--devices", "1", "--mappings", "40000", "--changed", "20"]
+    subprocess.run([testkit, "build", *shape, "--run", "1", "-o", path], check=True)
+    left, right = thinscope.open(path).devices.values()
+    trees = Image(path.read_bytes()).live.mappings
+    texts = [*left.delta(right, same=True).lines(detailed=detailed)]
+    assert len(texts) > 2, "a batch has 32 Ki pieces"
+    sides = trees[left.id], trees[right.id]
+    assert lined(texts, detailed=detailed) == expected_lines(*sides, detailed=detailed)
 
 
 def test_two_roots(case: pools.Case) -> None:

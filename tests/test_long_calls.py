@@ -203,7 +203,7 @@ def test_a_fork_in_the_middle_of_an_iteration(ten_million: Path) -> None:
 
 def test_no_thread_is_an_error(churn: bytes) -> None:
     probe = """
-import resource, sys, thinscope
+import resource, sys, thinscope, thinscope.captured, thinscope.locate, thinscope.pool
 image = sys.stdin.buffer.read()
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use, in_use))
@@ -212,6 +212,7 @@ try:
 except thinscope.errors.ThinscopeError as error:
     print(error.message)
 """
+    # All that opening takes is loaded before: only threads can be wanting.
     command = [sys.executable, "-c", probe]
     result = subprocess.run(command, input=churn, capture_output=True, check=True)
     assert result.stdout.startswith(b"cannot start threads: ")

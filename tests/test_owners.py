@@ -88,6 +88,30 @@ def test_all_owners(case: pools.Case) -> None:
     assert behind.isdisjoint(firsts), "rows are as long as they can be"
 
 
+def in_lines(rows: Iterable[thinscope.Owner]) -> str:
+    """The rows by where they begin and end on the data device, as thin_rmap has them."""
+    ordered = sorted((row.data_begin, row.length, row.device, row.virtual_begin) for row in rows)
+    return "".join(
+        f"data {data}..{data + length} -> thin({device}) {virtual}..{virtual + length}\n"
+        for data, length, device, virtual in ordered
+    )
+
+
+def test_lines(case: pools.Case) -> None:
+    owners = case.pool.owners(times=False, metadata_snapshot=False)
+    assert "".join(owners.lines()) == in_lines(owners)
+
+
+def test_lines_go_on_from_batch_to_batch(testkit: str, tmp_path: Path) -> None:
+    path = tmp_path / "pool.bin"
+    shape = ["snapshots-shared", "--devices", "4", "--mappings", "15000", "--changed", "5"]
+    subprocess.run([testkit, "build", *shape, "--run", "1", "-o", path], check=True)
+    owners = thinscope.open(path).owners(times=False)
+    texts = [*owners.lines()]
+    assert len(texts) > 2, "a batch has 32 Ki rows"
+    assert "".join(texts) == in_lines(owners)
+
+
 def test_owners_of_some_blocks(case: pools.Case) -> None:
     expected, drawn = reversed_map(case), case.drawn("owners")
     total = case.second.superblock.data_space_map.nr_blocks

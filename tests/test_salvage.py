@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 import struct
+import xml.etree.ElementTree as ET
 from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -141,15 +142,20 @@ def test_without_records(name: str, fill: str) -> None:
         }
 
 
-def test_without_any_records() -> None:
-    """Then devices have what their trees tell."""
-    data, image = whole("walkthrough-b")
+def without_records(data: bytes, image: Image) -> bytes:
+    """The same without any node of details, of whatever state."""
     lists = [
         block
         for block in range(1, image.nr_blocks)
         if struct.unpack_from("<I", data, block * BLOCK + 24) == (24,)
     ]
-    found = thinscope.salvage(salvaged.destroyed(data, lists, "zeros"))
+    return salvaged.destroyed(data, lists, "zeros")
+
+
+def test_without_any_records() -> None:
+    """Then devices have what their trees tell."""
+    data, image = whole("walkthrough-b")
+    found = thinscope.salvage(without_records(data, image))
     assert not any(state.is_consistent for state in found.states)
     state = found.live
     assert state is not None
@@ -162,6 +168,32 @@ def test_without_any_records() -> None:
             assert device.mapped_blocks == len(image.live.mappings[id_])
             assert device.transaction_id == 0
             assert device.creation_time == device.snapshot_time == newest
+
+
+@pytest.mark.parametrize("name", ["walkthrough-b", "churn-b", "docker-b", "lvm-b"])
+def test_a_dump_without_records_tells_what_is_shared(name: str) -> None:
+    """The kernel writes in place to what was not mapped before the device was last snapshotted."""
+    data, image = whole(name)
+    found = thinscope.salvage(without_records(data, image), data_block_sectors=SECTORS)
+    dumped = io.BytesIO()
+    with found.open(found.live) as pool:
+        pool.dump(dumped)
+        assert all(device.transaction_id == 0 for device in pool.devices.values())
+    dump = ET.fromstring(dumped.getvalue())  # noqa: S314 - our own
+    holders: dict[int, set[int]] = defaultdict(set)
+    for id_, blocks in image.live.mappings.items():
+        for mapping in blocks.values():
+            holders[mapping.data].add(id_)
+    shared = 0
+    for device in dump.findall("device"):
+        snapshotted = int(device.attrib["snap_time"])
+        assert snapshotted <= int(dump.attrib["time"]), "or every new block passes for shared"
+        for mapping in image.live.mappings[int(device.attrib["dev_id"])].values():
+            is_shared = len(holders[mapping.data]) > 1
+            assert mapping.time < snapshotted or not is_shared
+            shared += is_shared
+    assert shared
+    assert int(dump.attrib["time"]) >= image.superblock.time
 
 
 def test_an_undamaged_pool(capture: dict[str, Any], image: bytes) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from thinscope.cli import main
+from thinscope.cli import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

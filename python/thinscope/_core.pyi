@@ -29,11 +29,13 @@ __all__ = [
     "NodeFill",
     "Owner",
     "OwnerIterator",
+    "OwnerLines",
     "Owners",
     "Pair",
     "PairIterator",
     "Piece",
     "PieceIterator",
+    "PieceLines",
     "Plan",
     "PlanStep",
     "Pool",
@@ -390,6 +392,11 @@ class Delta:
         Whether both sides are in the same state of the same metadata: then what they share is
         passed over, and a mapping's time says nothing more than its block. Else blocks that were
         given out again, which the time tells, are different.
+        """
+    def lines(self, /, *, detailed: bool) -> PieceLines:
+        """
+        The table in the words of `thin_delta`: an element for each range, many in one string; with
+        `detailed` they tell where the blocks lie on the data device.
         """
 
 @final
@@ -872,6 +879,14 @@ class OwnerIterator:
     def __next__(self, /) -> Owner: ...
 
 @final
+class OwnerLines:
+    """
+    Iterates over the text of a table of owners.
+    """
+    def __iter__(self, /) -> OwnerLines: ...
+    def __next__(self, /) -> str: ...
+
+@final
 class Owners:
     """
     Who holds blocks of the data device, as a table: by ascending first data block, then by device,
@@ -897,6 +912,10 @@ class Owners:
         The rows as objects, one at a time.
         """
     def __repr__(self, /) -> str: ...
+    def lines(self, /) -> OwnerLines:
+        """
+        The table in the words of `thin_rmap`: a line for each row, many in one string.
+        """
 
 @final
 class Pair:
@@ -988,6 +1007,14 @@ class PieceIterator:
         """
         Nodes of the two trees that were read so far, in metadata blocks.
         """
+
+@final
+class PieceLines:
+    """
+    Iterates over the text of a table of pieces.
+    """
+    def __iter__(self, /) -> PieceLines: ...
+    def __next__(self, /) -> str: ...
 
 @final
 class Plan:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from thinscope import _core
 from thinscope.errors import NamesError, ThinscopeError
-from thinscope.gaps import end
 from thinscope.source import named
 
 if TYPE_CHECKING:
@@ -275,12 +274,16 @@ def _finding(core: _core.CheckFinding, labels: _Labels) -> Finding:
         expected=core.expected,
         found=core.found,
         path=tuple(core.path),
-        affected=tuple(
-            Affected(device, labels[device], in_snapshot, first, end(last), mapped)
-            for device, in_snapshot, first, last, mapped in core.affected
-        ),
+        affected=tuple(_affected(each, labels) for each in core.affected),
         more_affected=core.more_affected,
         count=core.count,
         blocks=tuple(core.blocks),
         hint=core.hint,
     )
+
+
+def _affected(core: tuple[int, bool, int, int, int | None], labels: _Labels) -> Affected:
+    from thinscope.gaps import end  # noqa: PLC0415 - most pools are whole
+
+    device, in_snapshot, first, last, mapped = core
+    return Affected(device, labels[device], in_snapshot, first, end(last), mapped)

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-from thinscope import _core, captured
-from thinscope import names as managers
+from thinscope import _core
 from thinscope.errors import NamesError
 from thinscope.source import named
 
@@ -72,8 +70,13 @@ class Located:
 
 def is_located(source: Source) -> bool:
     """Whether metadata must be looked for in a source: a folder, a capture, a disk."""
-    if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
+    if _is_folder(source):
         return True
+    if _begins_as_metadata(source):
+        return False
+    # Imported here, as managers and images are below: most sources are the metadata itself.
+    from thinscope import captured  # noqa: PLC0415
+
     return captured.is_captured(source) or _disk(source) is not None
 
 
@@ -126,12 +129,18 @@ def locate(
             why_no_data=pool.why_no_data,
             volumes=pool.volumes,
         )
+    from thinscope import captured  # noqa: PLC0415 - as above
+
     if captured.is_captured(source):
         found = captured.opened(source, progress)
         own = tuple(Wanted(*records) for records in found.names)
         return Located(found.metadata, (*own, *given), found.is_metadata_snapshot)
-    if not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
+    if not _is_folder(source):
         return Located(source, given)
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from thinscope import names as managers  # noqa: PLC0415 - as above
+
     if managers.recognised(source) is None:
         return Located(source, given)  # the core tells what it is
     records = managers.read(source)
@@ -171,12 +180,22 @@ def disk_image(
         NotThinMetadata: There is no physical volume on one of them.
         NamesError: Two are the same physical volume.
     """
-    # Imported here: most pools do not lie in images.
-    from thinscope.disk_image import DiskImage, Request  # noqa: PLC0415
+    from thinscope.disk_image import DiskImage, Request  # noqa: PLC0415 - as above
 
     disk, words = _disk(source) or (source, "")
     request = Request.of(words) or Request()
     return DiskImage(disk, more, shared=shared, progress=progress), request
+
+
+def _is_folder(source: Source) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)  # noqa: PTH112 - as above
+
+
+def _begins_as_metadata(source: Source) -> bool:
+    try:
+        return _core.identity(*named(source)) is None
+    except Exception:  # noqa: BLE001 - the core tells what is wrong with it
+        return False
 
 
 _DISKS = ("lvm-physical-volume", "partitioned-disk")
@@ -188,9 +207,9 @@ def _disk(source: Source) -> tuple[Source, str] | None:
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
         before, colon, behind = text.rpartition(":")
-        if colon and behind and not os.path.lexists(text) and Path(before).exists():
+        if colon and behind and not os.path.lexists(text) and os.path.exists(before):  # noqa: PTH110 - pathlib takes long to load
             source, words = before, behind
-        elif Path(text).is_dir():
+        elif os.path.isdir(text):  # noqa: PTH112 - as above
             return None
     elif isinstance(source, _core.Extents):
         return None
@@ -212,8 +231,10 @@ def wanted(path: str | os.PathLike[str]) -> Wanted:
     Raises:
         NamesError: They cannot be read.
     """
+    from thinscope import names as managers  # noqa: PLC0415 - as above
+
     text = os.fspath(path)
     before, sharp, pool = text.rpartition("#")
-    if sharp and not Path(text).exists():
+    if sharp and not os.path.exists(text):  # noqa: PTH110 - as above
         return Wanted(managers.read(before), pool)
     return Wanted(managers.read(text), None)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from thinscope import _core
 from thinscope.device import Device, Root
-from thinscope.gaps import Gaps
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         SpaceUsage,
         Superblock,
     )
+    from thinscope.gaps import Gaps
     from thinscope.locate import Located, Wanted
     from thinscope.names import Names, Object
     from thinscope.objects import Objects
@@ -110,7 +110,7 @@ def open(  # noqa: A001, PLR0913 - the word that users know: thinscope.open; key
     """
     if root is not None:
         # Imported here: most pools are opened by their superblock.
-        from thinscope.salvage import salvage  # noqa: PLC0415
+        from thinscope.salvaging import salvage  # noqa: PLC0415
 
         if metadata_snapshot:
             raise ValueError("a root is that of one state: not of the metadata snapshot as well")
@@ -255,6 +255,8 @@ class Pool:
         Raises:
             SourceError: A read failed in another way than that a block cannot be read.
         """
+        from thinscope.gaps import Gaps  # noqa: PLC0415 - most pools are whole
+
         return Gaps.of(self._core)
 
     @property
@@ -327,6 +329,8 @@ class Pool:
             UnknownDevice: Nothing in the pool answers to it.
             AmbiguousName: Several devices do.
         """
+        if isinstance(word, int) and word in self.devices:
+            return self.devices[word]
         from thinscope.who import device  # noqa: PLC0415 - as for `objects`
 
         return self.devices[device(self.objects, word, self.source)]

@@ -16,7 +16,7 @@ from thinscope.errors import (
     UnsupportedMetadata,
 )
 from thinscope.pool import Pool
-from thinscope.salvage import Salvage
+from thinscope.salvaging import Salvage
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:

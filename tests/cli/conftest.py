@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import CAPTURES, FIXTURES, ROOT
 from tests.oracle import answers, reader
 from thinscope.cli import main
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -111,14 +111,14 @@ def test_an_interrupt_while_nobody_reads_the_fifo(ten_million: Path, tmp_path: P
     os.close(descriptor)
 
 
-def test_a_fifo_whose_reader_goes_away_is_told(ten_million: Path, tmp_path: Path) -> None:
+def test_a_fifo_whose_reader_goes_away_is_not_told(ten_million: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     command = [*COMMAND, "thin_dump", ten_million, "-o", tmp_path / "pipe"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment())
     with (tmp_path / "pipe").open("rb") as pipe:
         pipe.read(1)
     _, told = process.communicate(timeout=10)
-    assert told.endswith(b"/pipe: broken pipe\n")
+    assert told == b""
     assert process.returncode == PEER_FAILED
 
 

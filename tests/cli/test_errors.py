@@ -14,7 +14,7 @@ import thinscope
 from tests.cli.conftest import COMMAND, MORE_WORDS, OF_POOLS, WALKTHROUGH, environment
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import thinscope
 from tests.cli.conftest import ATTENTION, CHURN, DOCKER, FULL, MORE_WORDS, NEEDS_CHECK, WALKTHROUGH
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers
-from thinscope.cli.group import COMMANDS, PEERS
+from thinscope.cli.commands import COMMANDS, PEERS
 from thinscope.report.devices import Devices
 from thinscope.report.fragmentation import Fragmentation
 from thinscope.report.overview import DeviceTotals, Overview

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import ATTENTION, MORE_WORDS, WALKTHROUGH
 from tests.conftest import FIXTURES
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.report.printable import printable, shell_line, utf8
 from thinscope.report.render import FORMATS
 

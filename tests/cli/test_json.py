@@ -11,7 +11,7 @@ import pytest
 import thinscope
 from tests.cli.conftest import CHURN, MORE_WORDS, NEEDS_CHECK, WALKTHROUGH, json_document
 from tests.conftest import FIXTURES
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,7 +28,7 @@ from tests.cli.conftest import (
 )
 from tests.conftest import FIXTURES
 from thinscope import Pool
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.report.render import FORMATS
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_full_disk(name: str, format_: str) -> None:
     assert done.stderr == "thinscope: cannot write the report: no space left on device\n"
 
 
-@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize("option", ["--help", "--version", "thin_ls --help", "thin_ls -V"])
 def test_full_disk_under_help(option: str) -> None:
     done = through_shell(f"thinscope {option} > /dev/full")
     assert done.returncode == 2
@@ -165,6 +165,12 @@ def test_full_disk_under_help(option: str) -> None:
 def test_stdout_is_closed() -> None:
     done = through_shell(f"thinscope {DOCKER} >&-")
     assert (done.returncode, done.stderr) == (2, "thinscope: stdout is closed\n")
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "thin_ls --help", "thin_ls -V"])
+def test_stdout_is_closed_under_help(words: str) -> None:
+    done = through_shell(f"thinscope {words} >&-")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])

@@ -56,6 +56,8 @@ def test_answers_are_the_peers(
     assert code == run.code, told
     if run.code == USAGE_ERROR:
         assert told == run.stderr.text
+    elif sentence := sentence_of(run):
+        assert sentence in told
     else:
         # Failures have words of our own; a pipe that nobody reads, or --quiet, wants none.
         is_quiet = run.to == "closed" or not run.stderr.size
@@ -66,6 +68,26 @@ def test_answers_are_the_peers(
         assert written is None, "what a failure leaves is what was there before"
         return
     assert (None if written is None else peer.Output.of(written)) == run.written
+
+
+XML = "This looks like XML.  This tool only supports the binary metadata format."
+SENTENCES = (
+    "Couldn't find input file '",
+    "Metadata device/file too small.  Is this binary metadata?",
+    "Not a block device or regular file '",
+    "bad checksum in superblock",
+    "no current metadata snap",
+)
+"""How begins what the peer's own tests look for where something goes wrong."""
+
+
+def sentence_of(run: peer.Run) -> str | None:
+    """What has to be told in the peer's words, if anything has."""
+    told = (run.stderr.text or "").removeprefix("metadata snap: ").strip()
+    if not told.startswith((XML, *SENTENCES)):
+        return None
+    # What is XML is told by all commands, there by thin_check alone.
+    return XML if run.arguments[-1].endswith(".xml") else told.removesuffix(".")
 
 
 @functools.lru_cache(maxsize=1)

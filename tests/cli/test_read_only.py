@@ -16,7 +16,7 @@ from tests.cli.test_tolerant import GOING_ON, TESTED_ELSEWHERE
 from tests.conftest import CAPTURES, FIXTURES
 from tests.oracle import answers
 from tests.oracle.peer import write_sparse
-from thinscope.cli.group import COMMANDS, PEERS
+from thinscope.cli.commands import COMMANDS, PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -251,7 +251,7 @@ def test_repair_takes_the_options_of_thin_dump(
 ) -> None:
     ran = process("thin_dump", "--repair", without_superblock)
     assert (ran.code, ran.out) == (64, "")
-    assert "tells the size of a data block" in ran.err
+    assert "data block size is lost" in ran.err
     assert "--data-block-size 128" in ran.err
     words = ["thin_dump", "-r", without_superblock, "-q", "--data-block-size"]
     ran = process(*words[:-1], "--data-block-size", "7")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import DOCKER, environment
 from tests.conftest import FIXTURES
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS, PEERS
 
 LAYOUT = {"rich"}
 FORMAT = {"construct"}
@@ -72,3 +72,19 @@ def test_only_the_text_of_lvm_takes_the_grammar() -> None:
 def test_only_text_is_laid_out(format_: str) -> None:
     assert not loaded(DOCKER, "--format", format_) & LAYOUT
     assert loaded(DOCKER) >= LAYOUT
+
+
+PEERS_WORDS = {
+    "thin_delta": ["--thin1", "1", "--thin2", "2", DOCKER],
+    "thin_metadata_size": ["-b", "64k", "-s", "1t", "-m", "1000"],
+    "thin_rmap": ["--region", "0..9", DOCKER],
+}
+
+
+@pytest.mark.parametrize("tool", PEERS)
+def test_the_commands_of_the_peer_take_no_help(tool: str) -> None:
+    modules = loaded(tool, *PEERS_WORDS.get(tool, [DOCKER]))
+    assert not modules & (LAYOUT | FORMAT | GRAMMAR | {"click"})
+    assert not {name for name in modules if name.startswith("thinscope.report.render")}
+    assert {name for name in PEERS if f"thinscope.cli.peers.{name}" in modules} == {tool}
+    assert "click" in loaded(tool, "--help")

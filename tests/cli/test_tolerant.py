@@ -17,7 +17,7 @@ from tests.conftest import FIXTURES
 from tests.oracle.reader import Role
 from tests.sharing import pools
 from thinscope import errors
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.report.render import FORMATS
 
 if TYPE_CHECKING:

@@ -50,12 +50,18 @@ _UNSEEN: dict[str, tuple[Collection[str], Collection[str]]] = {
         (
             *("superblock-magic", "superblock-number", "superblock-version"),
             *("superblock-incompatible", "data-block-size", "metadata-block-size"),
-            *("more-metadata-than-the-file", "truncated-behind-what-is-used"),
-            *("truncated-within-what-is-used", "data-allocated-beyond"),
+            "data-allocated-beyond",
             *("metadata-allocated-beyond", "mapping-root-nowhere", "details-root-nowhere"),
             *("data-bitmap-root-nowhere", "data-ref-count-root-nowhere"),
             *("metadata-bitmap-root-nowhere", "metadata-ref-count-root-nowhere"),
             "held-root-nowhere",
+        ),
+    ),
+    "metadata that goes on behind the end of the file is damage; the peer reads as far as it has to": (
+        {"--super-block-only"},
+        (
+            *("more-metadata-than-the-file", "truncated-behind-what-is-used"),
+            "truncated-within-what-is-used",
         ),
     ),
     "a broken copy of the superblock is told at once; the peer forgets it, or goes by it": (

@@ -73,6 +73,7 @@ def undeletes(path: Path, data: bytes) -> None:
 
 
 def must_not() -> None:
+    thinscope.opne("x")  # type: ignore[attr-defined]
     thinscope.open("x", True)  # type: ignore[call-arg, arg-type]
     thinscope.open(7)  # type: ignore[arg-type]
     thinscope.open("x").reference_counts("other")  # type: ignore[arg-type]

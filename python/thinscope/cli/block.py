@@ -10,8 +10,8 @@ import click
 import thinscope
 from thinscope.block.kinds import KINDS, VALUE_KINDS
 from thinscope.cli.answer import write
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.failure import Failure
-from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import FORMAT, MORE_PVS, SOURCE

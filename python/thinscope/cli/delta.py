@@ -9,7 +9,7 @@ import click
 
 import thinscope
 from thinscope.cli.answer import answer
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.request import reporting
 from thinscope.report.delta import Delta
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from thinscope.cli.answer import opened, repeated, write
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.failure import ExitCode, Failure
-from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import SIZE, opening

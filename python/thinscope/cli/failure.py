@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import enum
 import os
-from dataclasses import dataclass
-
-import click
 
 from thinscope.errors import ThinscopeError
 
-__all__ = ["ExitCode", "Failure", "OutputClosed", "Told", "told"]
+__all__ = ["ExitCode", "Failure", "OutputClosed", "lower", "told"]
 
 
 class ExitCode(enum.IntEnum):
@@ -42,20 +39,7 @@ class OutputClosed(Exception):
     """Nobody reads stdout any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A failure in words.
-
-    Attributes:
-        message: What went wrong, in one line.
-        hint: What to do next, or None.
-    """
-
-    message: str
-    hint: str | None = None
-
-
-def told(error: BaseException, *, is_tolerant: bool = True) -> Told:  # noqa: PLR0911 - one for each family
+def told(error: BaseException, *, is_tolerant: bool = True) -> Failure:
     """Put a failure in words.
 
     Args:
@@ -64,51 +48,33 @@ def told(error: BaseException, *, is_tolerant: bool = True) -> Told:  # noqa: PL
     """
     match error:
         case Failure():
-            return Told(error.message, error.hint)
+            return error
         case ThinscopeError():
-            return Told(str(error), error.hint if is_tolerant else _without_tolerant(error.hint))
-        case click.UsageError():
-            return _usage(error)
-        case click.ClickException():
-            return Told(_lower(error.format_message()))
+            return Failure(str(error), error.hint if is_tolerant else _without_tolerant(error.hint))
         case OSError():
             return _system(error)
         case MemoryError():
-            return Told("out of memory")
+            return Failure("out of memory")
         case _:
             kind = type(error).__name__
             hint = "a defect of thinscope: set THINSCOPE_TRACEBACK=1 and report what it shows"
-            return Told(f"internal error: {kind}: {error}", hint)
+            return Failure(f"internal error: {kind}: {error}", hint)
 
 
 def _without_tolerant(hint: str | None) -> str | None:
     return None if hint is None else hint.partition("; --tolerant ")[0]
 
 
-def _usage(error: click.UsageError) -> Told:
-    command = error.ctx.command_path if error.ctx else "thinscope"
-    hint = f"`{command} --help` tells how to ask"
-    if isinstance(error, click.NoSuchOption):
-        if error.possibilities:
-            hint = f'did you mean "{min(error.possibilities)}"?'
-        return Told(f"no such option: {error.option_name}", hint)
-    if isinstance(error, click.MissingParameter) and error.ctx:
-        word = error.ctx.info_name or ""
-        if os.path.lexists(word):
-            hint = f"`{word}` is a command; the file of that name is written ./{word}"
-    return Told(_lower(error.format_message()), hint)
-
-
-def _system(error: OSError) -> Told:
-    reason = _lower(error.strerror or str(error))
+def _system(error: OSError) -> Failure:
+    reason = lower(error.strerror or str(error))
     hint = None
     if isinstance(error, PermissionError) and os.geteuid() != 0:
         hint = "metadata devices can be read by root only: try `sudo`"
     if error.filename is None:
-        return Told(reason, hint)
-    return Told(f"{os.fsdecode(error.filename)}: {reason}", hint)
+        return Failure(reason, hint)
+    return Failure(f"{os.fsdecode(error.filename)}: {reason}", hint)
 
 
-def _lower(text: str) -> str:
+def lower(text: str) -> str:
     """Return a library's sentence in the form of ours: lower case, no full stop."""
     return text[:1].lower() + text[1:].removesuffix(".")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from thinscope.cli.answer import answer
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.failure import Failure
-from thinscope.cli.group import COMMANDS
 from thinscope.cli.request import opening
 from thinscope.report.fragmentation import Fragmentation
 

@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
-from thinscope.cli.failure import Failure
+from thinscope.cli.commands import COMMANDS, PEERS
+from thinscope.cli.failure import ExitCode, Failure, lower
 
-__all__ = ["COMMANDS", "group"]
-
-COMMANDS = {
-    "overview": "How full the pool is, who holds the space, what needs attention.",
-    "doctor": "What needs attention, what it means, and the next safe step.",
-    "devices": "All devices of the pool, also as a tree.",
-    "sharing": "Who shares which blocks: exclusive, fair share, groups, pairs.",
-    "reclaim": "What deleting some objects would give back.",
-    "plan": "What to delete so that enough comes free.",
-    "orphans": "Devices that no record knows, records whose device is gone.",
-    "mappings": "Where the blocks of devices lie, run by run.",
-    "owners": "Who holds blocks of the data device.",
-    "delta": "What two devices have in common, and what not.",
-    "fragmentation": "How scattered devices, free blocks and metadata are.",
-    "export": "The content of a device, as a raw image with holes.",
-    "check": "What is wrong with the metadata, and which devices it hits.",
-    "undelete": "Devices that were deleted, and what became of their blocks.",
-    "pools": "The thin pools on LVM physical volumes and in disk images.",
-    "capture": "A small copy of the metadata, with names, to send or to keep.",
-    "salvage": "What can be saved of a damaged pool, and what was deleted.",
-    "block": "One block of the metadata, field by field.",
-}
-"""Each command with its line of help; its module is loaded when it is asked for."""
-
-PEERS = {
-    "thin_dump": "The pool as XML, which thin_restore reads, or as text.",
-    "thin_ls": "The devices in columns.",
-    "thin_check": "Whether the metadata is whole, as one number.",
-    "thin_delta": "What two devices have in common, as XML.",
-    "thin_rmap": "Which devices map blocks of the data device.",
-    "thin_metadata_size": "How large a metadata device should be.",
-}
-"""The commands of thin-provisioning-tools, likewise."""
+__all__ = ["group", "run"]
 
 _DEFAULT = "overview"
 _OWN_OPTIONS = frozenset({"--help", "-h", "--version"})
@@ -54,7 +22,7 @@ class _Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:
             raise click.UsageError("missing argument 'SOURCE'", ctx)
-        if args[0] not in {*COMMANDS, *PEERS, *_OWN_OPTIONS}:
+        if args[0] not in {*COMMANDS, *_OWN_OPTIONS}:
             _look_for_slip(*args[:2])
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -65,13 +33,9 @@ class _Group(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name in PEERS:
-            module = f"thinscope.cli.peers.{cmd_name}"
-        elif cmd_name in COMMANDS:
-            module = f"thinscope.cli.{cmd_name}"
-        else:
+        if cmd_name not in COMMANDS:
             return None
-        command = import_module(module).command
+        command = import_module(f"thinscope.cli.{cmd_name}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")
         return command
@@ -92,6 +56,8 @@ def _look_for_slip(word: str, following: str = "-") -> None:
     """Raise if a word is neither file nor option, but nearly a command or used like one."""
     if word.startswith("-") or os.path.lexists(word):
         return
+    from difflib import get_close_matches  # noqa: PLC0415 - for slips alone
+
     if similar := get_close_matches(word, [*COMMANDS, *PEERS], n=1):
         raise Failure(f"{word}: no such file or directory", f'did you mean "{similar[0]}"?')
     if not following.startswith("-"):
@@ -135,3 +101,43 @@ group = _Group(
     """,
 )
 group = click.version_option(package_name="thinscope", message="%(prog)s %(version)s")(group)
+
+
+def run(words: list[str]) -> int:
+    """Run one of our own commands, and return its exit code.
+
+    Raises:
+        Failure: It cannot be run in this way.
+    """
+    # Not `group.main`, which has an opinion of its own on exit codes and interrupts.
+    try:
+        with group.make_context("thinscope", words) as context:
+            return ExitCode(group.invoke(context))
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        raise _misuse(error) from error
+    except click.ClickException as error:
+        raise Failure(lower(error.format_message())) from error
+
+
+def is_tolerant(word: str) -> bool:
+    """Whether the command of a word takes ``--tolerant``; what is no word is an overview."""
+    if word in PEERS:
+        return False
+    command = group.get_command(click.Context(group), word if word in COMMANDS else _DEFAULT)
+    return command is not None and any(each.name == "tolerant" for each in command.params)
+
+
+def _misuse(error: click.UsageError) -> Failure:
+    command = error.ctx.command_path if error.ctx else "thinscope"
+    hint = f"`{command} --help` tells how to ask"
+    if isinstance(error, click.NoSuchOption):
+        if error.possibilities:
+            hint = f'did you mean "{min(error.possibilities)}"?'
+        return Failure(f"no such option: {error.option_name}", hint)
+    if isinstance(error, click.MissingParameter) and error.ctx:
+        word = error.ctx.info_name or ""
+        if os.path.lexists(word):
+            hint = f"`{word}` is a command; the file of that name is written ./{word}"
+    return Failure(lower(error.format_message()), hint)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from thinscope.cli.failure import Failure, OutputClosed
-from thinscope.report.render import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from thinscope.report.render import Page
 
 __all__ = ["Output"]
 
@@ -49,8 +49,12 @@ class Output:
     @property
     def page(self) -> Page:
         """What text is laid out for: the terminal, or 80 columns without colour."""
+        from thinscope.report.render import Page  # noqa: PLC0415 - not of use for plain lines
+
         if not self.is_terminal:
             return Page(rows=self._rows)
+        import shutil  # noqa: PLC0415 - for terminals alone
+
         width = shutil.get_terminal_size().columns
         is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         return Page(width=width, colour=not is_plain, rows=self._rows)

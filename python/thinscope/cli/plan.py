@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thinscope.cli.answer import answer
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.request import SIZE, opening
 from thinscope.report.plan import Plan
 

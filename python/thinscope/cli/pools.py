@@ -8,7 +8,7 @@ import click
 
 from thinscope import locate
 from thinscope.cli.answer import answer, write
-from thinscope.cli.group import COMMANDS
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import reporting

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-import click
-
+from thinscope.cli.commands import PEERS
 from thinscope.cli.failure import ExitCode, OutputClosed, told
-from thinscope.cli.group import COMMANDS, group
+from thinscope.cli.signals import Ended, ended_by_signals
 from thinscope.cli.streams import drop, flush, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from thinscope.cli.peers.command import PeerCommand
 
 __all__ = ["main"]
 
@@ -26,37 +28,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with ended_by_signals():
+            code = _run(words)
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):
         drop(sys.stdout)
         return ExitCode.ANSWERED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         drop(sys.stdout)
-        return ExitCode.INTERRUPTED
+        return interrupt.exit_code if isinstance(interrupt, Ended) else ExitCode.INTERRUPTED
     except BaseException as error:  # a panic of the core is no Exception
         if os.environ.get("THINSCOPE_TRACEBACK"):
             raise
         flush(sys.stdout)
-        failure = told(error, is_tolerant=not words or _is_tolerant(words[0]))
+        failure = told(error, is_tolerant=_is_tolerant(words))
         tell(failure.message, failure.hint)
         return ExitCode.NO_ANSWER
     return code
 
 
-def _is_tolerant(word: str) -> bool:
-    """Return whether the command of a word takes ``--tolerant``; what is no word is an overview."""
-    if word not in COMMANDS:
-        return True
-    command = group.get_command(click.Context(group), word)
-    return command is not None and any(each.name == "tolerant" for each in command.params)
+def _run(words: list[str]) -> int:
+    if words and words[0] in PEERS:
+        command: PeerCommand = import_module(f"thinscope.cli.peers.{words[0]}").command
+        return command.run(words[1:])
+    # Imported here: click takes as long as all of a short command of thin-provisioning-tools.
+    from thinscope.cli import group  # noqa: PLC0415
+
+    return group.run(words)
 
 
-def _run(arguments: list[str]) -> int:
-    # Not `group.main`, which has an opinion of its own on exit codes and interrupts.
-    try:
-        with group.make_context("thinscope", arguments) as context:
-            return ExitCode(group.invoke(context))
-    except click.exceptions.Exit as end:
-        return end.exit_code
+def _is_tolerant(words: list[str]) -> bool:
+    from thinscope.cli import group  # noqa: PLC0415 - as above
+
+    return not words or group.is_tolerant(words[0])

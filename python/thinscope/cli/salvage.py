@@ -10,8 +10,8 @@ import click
 
 import thinscope
 from thinscope.cli.answer import repeated, write
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.failure import ExitCode, Failure
-from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import DATA_BLOCK_SIZE, ROOT, reporting
@@ -108,8 +108,11 @@ def _dump(found: thinscope.Salvage, root: int | None, target: str) -> ExitCode:
     if state is None:
         tell(f"note: a single device was written, as device 0, from the tree of root {root}")
         return ExitCode.NEEDS_ATTENTION
+    is_other = root is None and not state.is_live
+    if is_other:
+        tell(f"note: the live state is damaged: that of root {state.root} was written")
     if state.is_consistent:
-        return ExitCode.ANSWERED
+        return ExitCode.NEEDS_ATTENTION if is_other else ExitCode.ANSWERED
     told = "; ".join(misfit.message for misfit in state.misfits)
     tell(f"note: the state that was written, of root {state.root}, is plausible only: {told}")
     return ExitCode.NEEDS_ATTENTION

@@ -8,8 +8,8 @@ import click
 
 import thinscope
 from thinscope.cli.answer import repeated, write
+from thinscope.cli.commands import COMMANDS
 from thinscope.cli.failure import Failure
-from thinscope.cli.group import COMMANDS
 from thinscope.cli.output import Output
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.request import DATA_BLOCK_SIZE, reporting

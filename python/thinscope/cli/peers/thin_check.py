@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-import click
-
 import thinscope
 from thinscope.cli.failure import Failure
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
+from thinscope.cli.peers.failures import BAD_CHECKSUM
 from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.streams import tell, tell_may_be_stale
@@ -49,59 +48,55 @@ _UNHEEDED = frozenset(
 )
 """Findings that thin_check does not look for; `thinscope check` tells them."""
 
+_OF_THE_FILE = "metadata space map's nr_blocks"
+"""A field of the superblock that cannot be wrong by itself: there may be more blocks than in the file."""
+
 _NON_FATAL = frozenset({"data-leaked", "metadata-leaked"})
 """Leaks. Where a block is counted more than once and not in use at all, they are fatal."""
 
-_PARAMETERS: list[click.Parameter] = [
-    click.Argument(["source"], metavar="INPUT"),
+_OPTIONS = [
     Option(
         ["--auto-repair"],
-        is_flag=True,
         conflicts_with=_NOT_WITH_REPAIR,
         help="Refused where there is something to repair: nothing is ever written.",
     ),
     Option(
         ["--clear-needs-check-flag"],
-        is_flag=True,
         conflicts_with=_NOT_WITH_CLEAR,
         help="Refused where the flag is set or blocks are leaked: nothing is ever written.",
     ),
     Option(
         ["--ignore-non-fatal-errors"],
-        is_flag=True,
         conflicts_with=_WRITING,
         help="End with 0 where blocks are leaked and nothing else is wrong.",
     ),
     Option(
         ["-m", "--metadata-snap"],
-        is_flag=True,
         conflicts_with=_BOTH,
         help="Check the trees of the held metadata snapshot, also of a pool in use.",
     ),
     Option(
         ["--override-mapping-root"],
         metavar="BLOCKNR",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         conflicts_with=_BOTH,
         help="Take this block for the root of the top-level tree.",
     ),
     Option(
         ["--override-details-root"],
         metavar="BLOCKNR",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         conflicts_with=_BOTH,
         help="Take this block for the root of the details tree.",
     ),
-    Option(["-q", "--quiet"], is_flag=True, help="Print nothing; the exit status tells."),
+    Option(["-q", "--quiet"], help="Print nothing; the exit status tells."),
     Option(
         ["--skip-mappings"],
-        is_flag=True,
         conflicts_with=_WRITING,
         help="Check the superblock and the trees that list the devices, no mapping, no space map.",
     ),
     Option(
         ["--super-block-only"],
-        is_flag=True,
         conflicts_with=_WRITING,
         help="Check the superblock alone.",
     ),
@@ -111,7 +106,7 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_check",
-    _PARAMETERS,
+    _OPTIONS,
     """\
   thinscope thin_check tmeta.bin
   thinscope thin_check -q --ignore-non-fatal-errors tmeta.bin && echo whole
@@ -149,6 +144,8 @@ def command(  # noqa: PLR0913 - the options of thin_check
             progress=progress,
         )
     found = [each for each in check.findings if each.code not in _UNHEEDED]
+    if super_block_only:
+        found = [each for each in found if each.field != _OF_THE_FILE]
     # Where there is no whole superblock to begin with, nothing is printed.
     first = "metadata-snapshot" if metadata_snap else "superblock"
     is_whole = all(each.field != "csum" for each in found if each.code in {"superblock", first})
@@ -161,7 +158,8 @@ def command(  # noqa: PLR0913 - the options of thin_check
     if not quiet:
         _tell(check, found)
     if any(map(_is_fatal, found)):
-        raise Failure("the metadata is damaged", "`thinscope check` tells by name what is hit")
+        message = "the metadata is damaged" if is_whole else BAD_CHECKSUM
+        raise Failure(message, "`thinscope check` tells by name what is hit")
     if auto_repair or clear_needs_check_flag:
         # Either takes leaks away there, and clears the flag.
         if found or any(each.code == "needs-check" for each in check.findings):

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
-
-import click
 
 import thinscope
 from thinscope.cli.failure import Failure
@@ -20,7 +15,7 @@ from thinscope.cli.streams import tell_may_be_stale
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from thinscope import Device, Piece, Pool, Root
+    from thinscope import Device, Pool, Root
 
 __all__ = ["command"]
 
@@ -29,7 +24,7 @@ def _root(number: int, word: str) -> Option:
     return Option(
         [f"--root{number}"],
         metavar="BLOCKNR",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         conflicts_with=(f"thin{number}",),
         is_either=True,
         help=f"Take the tree whose root lies in this block for the {word} side.",
@@ -40,32 +35,30 @@ def _thin(number: int, word: str) -> Option:
     return Option(
         [f"--thin{number}", f"--snap{number}"],
         metavar="DEV_ID",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         conflicts_with=(f"root{number}",),
         is_either=True,
         help=f"Take this device for the {word} side.",
     )
 
 
-_PARAMETERS: list[click.Parameter] = [
-    click.Argument(["source"], metavar="INPUT"),
+_OPTIONS = [
     Option(
         ["-m", "--metadata-snap"],
-        is_flag=True,
         help="Read the pool as its held metadata snapshot keeps it.",
     ),
     _root(1, "left"),
     _thin(1, "left"),
     _root(2, "right"),
     _thin(2, "right"),
-    Option(["--verbose"], is_flag=True, help="Tell where the blocks lie on the data device."),
+    Option(["--verbose"], help="Tell where the blocks lie on the data device."),
     IO_ENGINE,
 ]
 
 
 @peer_command(
     "thin_delta",
-    _PARAMETERS,
+    _OPTIONS,
     """\
   thinscope thin_delta --thin1 5 --thin2 6 tmeta.bin
   thinscope thin_delta -m --snap1 5 --snap2 6 /dev/mapper/vg-pool_tmeta
@@ -96,8 +89,7 @@ def command(  # noqa: PLR0913 - the options of thin_delta
         thinscope.open(source, metadata_snapshot=metadata_snap, progress=progress) as pool,
     ):
         left, right = _side(pool, thin1, root1), _side(pool, thin2, root2)
-        pieces = left.delta(right, same=True)
-        told = _verbose(pieces) if verbose else _plain(pieces)
+        told = left.delta(right, same=True).lines(detailed=verbose)
         sides = f"{_named('left', thin1, root1)} {_named('right', thin2, root2)}"
         output.write(_document(pool, sides, told), before=progress.close)
         if pool.may_be_stale:
@@ -125,60 +117,3 @@ def _document(pool: Pool, sides: str, told: Iterable[str]) -> Iterator[str]:
     yield f"  <diff {sides}>\n"
     yield from told
     yield "  </diff>\n</superblock>"
-
-
-@dataclass(slots=True)
-class _Range:
-    """Pieces of one kind that follow each other."""
-
-    kind: str
-    begin: int
-    length: int
-    left: int | None
-    right: int | None
-
-    def goes_on(self, piece: Piece, *, on_data: bool) -> bool:
-        """Tell whether a piece follows, where wanted on the data device as well."""
-        if (self.kind, self.begin + self.length) != (piece.kind, piece.virtual_begin):
-            return False
-        sides = (self.left, piece.left_data_begin), (self.right, piece.right_data_begin)
-        return not on_data or all(
-            one is None or other is None or one + self.length == other for one, other in sides
-        )
-
-
-def _ranges(pieces: Iterable[Piece], *, on_data: bool) -> Iterator[_Range]:
-    """Yield ranges that do not end where only the time changes."""
-    pending = None
-    for piece in pieces:
-        if pending is not None and pending.goes_on(piece, on_data=on_data):
-            pending.length += piece.length
-            continue
-        if pending is not None:
-            yield pending
-        pending = _Range(
-            piece.kind,
-            piece.virtual_begin,
-            piece.length,
-            piece.left_data_begin,
-            piece.right_data_begin,
-        )
-    if pending is not None:
-        yield pending
-
-
-def _plain(pieces: Iterable[Piece]) -> Iterator[str]:
-    for each in _ranges(pieces, on_data=False):
-        yield f'    <{each.kind} begin="{each.begin}" length="{each.length}"/>\n'
-
-
-def _verbose(pieces: Iterable[Piece]) -> Iterator[str]:
-    for kind, ranges in groupby(_ranges(pieces, on_data=True), attrgetter("kind")):
-        yield f"    <{kind}>\n"
-        for each in ranges:
-            if kind == "different":
-                data = f'left_data_begin="{each.left}" right_data_begin="{each.right}"'
-            else:
-                data = f'data_begin="{each.right if each.left is None else each.left}"'
-            yield f'      <range begin="{each.begin}" {data} length="{each.length}"/>\n'
-        yield f"    </{kind}>\n"

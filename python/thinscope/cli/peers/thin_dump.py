@@ -6,41 +6,36 @@ import sys
 from contextlib import ExitStack
 from typing import Literal
 
-import click
-
 import thinscope
 from thinscope.cli.failure import Failure
 from thinscope.cli.peers.command import peer_command
-from thinscope.cli.peers.words import HIDDEN, Option, Unsigned
+from thinscope.cli.peers.words import HIDDEN, Choice, Option, Unsigned
 from thinscope.cli.progress import ProgressBar
 from thinscope.cli.streams import tell, tell_may_be_stale
 from thinscope.errors import ThinscopeError
-from thinscope.report.gaps import Gaps
 
 __all__ = ["command"]
 
 _ANY_BLOCK = -1
 """What ``-m`` means without a number."""
 
-_PARAMETERS: list[click.Parameter] = [
-    click.Argument(["source"], metavar="INPUT"),
+_OPTIONS = [
     Option(
         ["-f", "--format"],
         metavar="TYPE",
-        type=click.Choice(["xml", "human_readable"]),
+        convert=Choice("xml", "human_readable"),
         default="xml",
         help="Write xml, which thin_restore reads, or human_readable. By default xml.",
     ),
     Option(
         ["-r", "--repair"],
-        is_flag=True,
         conflicts_with=("metadata_snap",),
         help="Read every block, and write the best state that is left: see `thinscope salvage`.",
     ),
     Option(
         ["-m", "--metadata-snap"],
         metavar="BLOCKNR",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         if_bare=_ANY_BLOCK,
         conflicts_with=("repair",),
         help="Read the pool as its held metadata snapshot keeps it, which lies in that block.",
@@ -48,29 +43,29 @@ _PARAMETERS: list[click.Parameter] = [
     Option(
         ["--dev-id"],
         metavar="THIN_ID",
-        type=Unsigned(64),
-        multiple=True,
+        convert=Unsigned(64),
+        is_multiple=True,
         help="Write only this device. Can be given several times.",
     ),
-    Option(["--skip-mappings"], is_flag=True, help="Write all devices without their mappings."),
-    Option(["-o", "--output"], metavar="FILE", type=str, help="Write to a file, not to stdout."),
-    Option(["-q", "--quiet"], is_flag=True, help="Say nothing of what goes wrong."),
+    Option(["--skip-mappings"], help="Write all devices without their mappings."),
+    Option(["-o", "--output"], metavar="FILE", help="Write to a file, not to stdout."),
+    Option(["-q", "--quiet"], help="Say nothing of what goes wrong."),
     Option(
         ["--data-block-size"],
         metavar="SECTORS",
-        type=Unsigned(32),
+        convert=Unsigned(32),
         help="Write this size of a data block, in sectors of 512 bytes.",
     ),
     Option(
         ["--nr-data-blocks"],
         metavar="NUM",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         help="Write this number of data blocks, if the pool has less.",
     ),
     Option(
         ["--transaction-id"],
         metavar="NUM",
-        type=Unsigned(64),
+        convert=Unsigned(64),
         help="Write this transaction id, if the pool's is lower.",
     ),
     *HIDDEN,
@@ -79,7 +74,7 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_dump",
-    _PARAMETERS,
+    _OPTIONS,
     """\
   thinscope thin_dump tmeta.bin > tmeta.xml
   thinscope thin_dump tmeta.bin --dev-id 5 --format human_readable
@@ -157,7 +152,7 @@ def _repaired(
         raise Failure(str(error), "in sectors, from 128 to 2097152 in steps of 128") from error
     if found.data_block_bytes is None:
         hint = "give it in sectors: --data-block-size 128 is 64 KiB"
-        raise Failure("no superblock is left that tells the size of a data block", hint)
+        raise Failure("the data block size is lost with the superblock", hint)
     state = found.to_restore
     if state is None:
         hint = "`thinscope salvage` lists what is left; --root of other commands reads single trees"
@@ -167,6 +162,8 @@ def _repaired(
         if not (quiet or state.is_live):
             tell(f"note: the live state is damaged: that of root {state.root} is written")
     else:
+        from thinscope.report.gaps import Gaps  # noqa: PLC0415 - most pools are whole
+
         pool = found.open(state, tolerant=True)
         gaps = Gaps.of(pool)
         if gaps.are_any and not quiet:

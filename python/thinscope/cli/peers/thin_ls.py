@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 import thinscope
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
@@ -38,33 +36,25 @@ _SUFFIXES = ("b", "KiB", "MiB", "GiB", "Tib", "PiB", "EiB")
 _MOST_SHOWN = 8192
 
 
-class _Column(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """The name of a column, in capitals."""
-
-    name = "FIELD"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        if value not in _COLUMNS:
-            self.fail("Unknown field", param, ctx)
-        return str(value)
+def _column(word: str) -> str:
+    """Return the name of a column, in capitals."""
+    if word not in _COLUMNS:
+        raise ValueError("Unknown field")
+    return word
 
 
-_PARAMETERS: list[click.Parameter] = [
-    click.Argument(["source"], metavar="INPUT"),
+_OPTIONS = [
     Option(
         ["-o", "--format"],
         metavar="FIELDS",
-        type=_Column(),
+        convert=_column,
         is_list=True,
         default=_DEFAULT,
         help=f"Show these columns, with commas between them: {', '.join(_COLUMNS)}.",
     ),
-    Option(["--no-headers"], is_flag=True, help="Leave out the line with the columns' names."),
+    Option(["--no-headers"], help="Leave out the line with the columns' names."),
     Option(
         ["-m", "--metadata-snap"],
-        is_flag=True,
         help="Read the pool as its held metadata snapshot keeps it.",
     ),
     *HIDDEN,
@@ -73,7 +63,7 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_ls",
-    _PARAMETERS,
+    _OPTIONS,
     """\
   thinscope thin_ls tmeta.bin
   thinscope thin_ls tmeta.bin -o DEV,MAPPED,EXCLUSIVE

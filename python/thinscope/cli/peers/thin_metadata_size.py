@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import ROUND_HALF_UP, Context, Decimal
-
-import click
 
 from thinscope.cli.failure import Failure
 from thinscope.cli.output import Output
 from thinscope.cli.peers.command import peer_command
-from thinscope.cli.peers.words import Option, Unsigned
+from thinscope.cli.peers.words import Choice, Option, Unsigned
 
 __all__ = ["command"]
 
@@ -48,70 +45,57 @@ _LETTERS = {
 _EXACT = Context(prec=60)
 
 
-class _Unit(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """A unit by one of its names, as its letter."""
-
-    name = "UNIT"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        letter = _LETTERS.get(str(value))
-        if letter is None:
-            self.fail("Invalid unit specifier", param, ctx)
-        return letter
+def _unit(word: str) -> str:
+    """Return the letter of a unit that is given by one of its names."""
+    letter = _LETTERS.get(word)
+    if letter is None:
+        raise ValueError("Invalid unit specifier")
+    return letter
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """A number with a unit, by default sectors, in bytes."""
-
-    name = "SIZE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        digits = re.match("[0-9]*", str(value))[0]  # type: ignore[index] # it matches anything
-        number = Unsigned(64).convert(digits, param, ctx)
-        letter = _Unit().convert(str(value)[len(digits) :] or "s", param, ctx)
-        size = number * _UNITS[letter][2]
-        if size >= 1 << 64:
-            self.fail("value out of bounds", param, ctx)
-        return size
+def _size(word: str) -> int:
+    """Return the bytes of a number with a unit, by default sectors."""
+    unit = word.lstrip("0123456789")
+    number = Unsigned(64)(word.removesuffix(unit))
+    size = number * _UNITS[_unit(unit or "s")][2]
+    if size >= 1 << 64:
+        raise ValueError("value out of bounds")
+    return size
 
 
-_PARAMETERS: list[click.Parameter] = [
+_OPTIONS = [
     Option(
         ["-b", "--block-size"],
         metavar="SIZE[bskmg]",
-        type=_Size(),
-        required=True,
+        convert=_size,
+        is_required=True,
         help="Size of a data block; a number alone is in sectors of 512 bytes.",
     ),
     Option(
         ["-s", "--pool-size"],
         metavar="SIZE[bskmgtp]",
-        type=_Size(),
-        required=True,
+        convert=_size,
+        is_required=True,
         help="Size of the data device.",
     ),
     Option(
         ["-m", "--max-thins"],
         metavar="NUM",
-        type=Unsigned(64),
-        required=True,
+        convert=Unsigned(64),
+        is_required=True,
         help="Most devices and snapshots that there will be.",
     ),
     Option(
         ["-u", "--unit"],
         metavar="UNIT",
-        type=_Unit(),
+        convert=_unit,
         default="s",
         help=f"Tell the size in this unit: {' '.join(_UNITS)}. By default s, sectors.",
     ),
     Option(
         ["-n", "--numeric-only"],
         metavar="OPT",
-        type=click.Choice(["short", "long"]),
+        convert=Choice("short", "long"),
         if_bare="",
         help="Tell the number alone, or with the unit's letter (short) or name (long).",
     ),
@@ -120,11 +104,12 @@ _PARAMETERS: list[click.Parameter] = [
 
 @peer_command(
     "thin_metadata_size",
-    _PARAMETERS,
+    _OPTIONS,
     """\
   thinscope thin_metadata_size -b 64k -s 1t -m 1000
   thinscope thin_metadata_size -b 64k -s 1t -m 1000 -u m
 """,
+    arguments=(),
 )
 def command(
     block_size: int, pool_size: int, max_thins: int, unit: str, numeric_only: str | None

@@ -1,20 +1,27 @@
 """How the programs of thin-provisioning-tools read their words, and what they say of misuse.
 
-They differ from click in small things that scripts notice: an option that may lack its value
+They read them in ways of their own that scripts notice: an option that may lack its value
 takes one only behind ``=``, none may be given twice unless it says so, none may be shortened.
 """
 
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["HIDDEN", "IO_ENGINE", "Misuse", "Option", "Unsigned", "read_words"]
+__all__ = [
+    "HIDDEN",
+    "IO_ENGINE",
+    "Argument",
+    "Choice",
+    "Misuse",
+    "Option",
+    "Unsigned",
+    "read_words",
+]
 
 
 _ALIKE = 0.7
@@ -32,46 +39,82 @@ class Misuse(Exception):
         super().__init__(message if usage is None else f"{message}\n\nUsage: {usage}")
 
 
-class Option(click.Option):
+class Argument:
+    """A word that is no option: what a program works on.
+
+    Attributes:
+        name: The parameter of the function that takes it.
+        metavar: What it is called in messages.
+    """
+
+    def __init__(self, name: str, metavar: str) -> None:
+        """Make the argument; it is always needed."""
+        self.name = name
+        self.metavar = metavar
+
+
+class Option:
     """An option of a program.
 
     Attributes:
-        if_absent: What it means when it is not given.
+        words: How it is written.
+        name: The parameter of the function that takes it: the first long word.
+        metavar: What its value is called in messages; None where it takes none.
+        convert: Makes the value of a word, or raises `ValueError` with what is wrong with it.
+        help: What help tells of it; None where it is told nowhere.
+        default: What it means when it is not given.
         if_bare: What it means when no ``=VALUE`` follows, where it may lack its value.
         conflicts_with: The names of options that it cannot go with.
         is_either: Whether it and those others are told as a choice.
         is_list: Whether its value is several with commas between them.
+        is_multiple: Whether it can be given several times.
+        is_required: Whether it must be given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
         words: list[str],
         *,
+        metavar: str | None = None,
+        convert: Callable[[str], object] = str,
+        help: str | None = None,  # noqa: A002 - as click has it
+        default: object = None,
         if_bare: object = None,
         conflicts_with: tuple[str, ...] = (),
         is_either: bool = False,
         is_list: bool = False,
-        **settings: Any,  # noqa: ANN401 - click's own
+        is_multiple: bool = False,
+        is_required: bool = False,
     ) -> None:
-        """Make the option; `settings` are those of `click.Option`."""
-        super().__init__(words, **settings)
+        """Make the option; one without a metavar is a flag."""
+        self.words = words
+        long = next((word for word in words if word.startswith("--")), words[0])
+        self.name = long.lstrip("-").replace("-", "_")
+        self.metavar = metavar
+        self.convert = convert
+        self.help = help
+        self.default = default
         self.if_bare = if_bare
-        self.if_absent = settings.get("default")
         self.conflicts_with = conflicts_with
         self.is_either = is_either
         self.is_list = is_list
+        self.is_multiple = is_multiple
+        self.is_required = is_required
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return how help tells it: a value that may be lacking stands behind ``=``."""
-        record = super().get_help_record(ctx)
-        if record is None or self.if_bare is None:
-            return record
-        return record[0].replace(f" {self.metavar}", f"[={self.metavar}]"), record[1]
+    @property
+    def is_flag(self) -> bool:
+        """Whether it takes no value."""
+        return self.metavar is None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether scripts may give it, and help does not tell it."""
+        return self.help is None
 
     @property
     def usage(self) -> str:
         """How it is written, with its value."""
-        word = max(self.opts, key=len)
+        word = max(self.words, key=len)
         if self.is_flag:
             return word
         value = f"<{self.metavar}>"
@@ -80,57 +123,83 @@ class Option(click.Option):
     @property
     def choices(self) -> str:
         """The values that there are, on a line of their own, where they can be told."""
-        if isinstance(self.type, click.Choice):
-            return f"\n  [possible values: {', '.join(self.type.choices)}]"
+        if isinstance(self.convert, Choice):
+            return f"\n  [possible values: {', '.join(self.convert.values)}]"
         return ""
 
 
-class Unsigned(click.ParamType):  # type: ignore[type-arg] # generic only in new releases of click
-    """A number without a sign, of so many bits."""
+class Choice:
+    """One of these words.
 
-    name = "NUM"
+    Attributes:
+        values: The words.
+    """
+
+    def __init__(self, *values: str) -> None:
+        """Take the words."""
+        self.values = values
+
+    def __call__(self, word: str) -> str:
+        """Return the word.
+
+        Raises:
+            ValueError: It is none of them.
+        """
+        if word not in self.values:
+            raise ValueError(f"{word} is none of {', '.join(self.values)}")
+        return word
+
+
+class Unsigned:
+    """A number without a sign, of so many bits."""
 
     def __init__(self, bits: int) -> None:
         """Take the width."""
         self.bits = bits
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def __call__(self, word: str) -> int:
         """Return the number.
 
         Raises:
-            click.BadParameter: It is none, or too large.
+            ValueError: It is none, or too large.
         """
-        digits = str(value).removeprefix("+")
-        if not str(value):
-            self.fail("cannot parse integer from empty string", param, ctx)
+        digits = word.removeprefix("+")
+        if not word:
+            raise ValueError("cannot parse integer from empty string")
         if not (digits.isascii() and digits.isdecimal()):
-            self.fail("invalid digit found in string", param, ctx)
+            raise ValueError("invalid digit found in string")
         if len(digits.lstrip("0")) > _MOST_DIGITS or int(digits) >= 1 << 64:
-            self.fail("number too large to fit in target type", param, ctx)
+            raise ValueError("number too large to fit in target type")
         if int(digits) >> self.bits:
-            self.fail(f"{value} is not in 0..={(1 << self.bits) - 1}", param, ctx)
+            raise ValueError(f"{word} is not in 0..={(1 << self.bits) - 1}")
         return int(digits)
 
 
-IO_ENGINE = Option(["--io-engine"], metavar="IO_ENGINE", type=str, hidden=True)
+IO_ENGINE = Option(["--io-engine"], metavar="IO_ENGINE")
 """What scripts may give and help does not tell. Blocks are read in one way only."""
 
 HIDDEN: tuple[Option, ...] = (
-    Option(["-v", "verbosity"], is_flag=True, multiple=True, hidden=True),
+    Option(["-v"], is_multiple=True),
     IO_ENGINE,
 )
 """The same with `-v`, which some programs take."""
 
 
-def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | None:
+class _Program(Protocol):
+    """What takes words."""
+
+    name: str
+    arguments: Sequence[Argument]
+    options: tuple[Option, ...]
+
+
+def read_words(program: _Program, words: list[str]) -> dict[str, Any] | None:
     """Return the value of each parameter, by name; None where help is asked for.
 
     Raises:
         Misuse: The words cannot be understood.
     """
-    reading = _Reading(command)
+    reading = _Reading(program)
     rest = iter(words)
     for word in rest:
         if word in ("-h", "--help"):
@@ -153,19 +222,19 @@ def read_words(command: click.Command, words: list[str]) -> dict[str, Any] | Non
 class _Reading:
     """What has been read so far."""
 
-    def __init__(self, command: click.Command) -> None:
-        self._name = command.name
-        self._options = [each for each in command.params if isinstance(each, Option)]
-        self._arguments = [each for each in command.params if isinstance(each, click.Argument)]
-        self._by_word = {word: option for option in self._options for word in option.opts}
+    def __init__(self, program: _Program) -> None:
+        self._name = program.name
+        self._options = program.options
+        self._arguments = program.arguments
+        self._by_word = {word: option for option in self._options for word in option.words}
         self._given: dict[str, list[Any]] = {}
         self._unconverted: tuple[Option, str] | None = None
 
     def take_positional(self, word: str) -> None:
         for argument in self._arguments:
-            if str(argument.name) not in self._given:
+            if argument.name not in self._given:
                 self.convert()
-                self._given[str(argument.name)] = [word]
+                self._given[argument.name] = [word]
                 return
         raise Misuse(f"unexpected argument '{word}' found", self._usage())
 
@@ -201,29 +270,29 @@ class _Reading:
         if "version" in self._given:
             message = "cannot be used with one or more of the other specified arguments"
             raise Misuse(f"the argument '--version' {message}", self._usage())
-        values = {str(option.name): self._value(option) for option in self._options}
+        values = {option.name: self._value(option) for option in self._options}
         del values["version"]
         self._look_for_conflicts()
         self._look_for_missing()
         for argument in self._arguments:
-            values[str(argument.name)] = self._given[str(argument.name)][0]
+            values[argument.name] = self._given[argument.name][0]
         return values
 
     def _add(self, option: Option, value: str | None, rest: Iterator[str]) -> None:
         self.convert()
-        given = self._given.get(str(option.name), [])
+        given = self._given.get(option.name, [])
         is_bare = value is None and (option.is_flag or option.if_bare is not None)
         if is_bare:
             given.append(option.is_flag or option.if_bare)
         else:
             word = self._next_value(option, rest) if value is None else value
-            is_again = given and not option.multiple
+            is_again = given and not option.is_multiple
             if not word and option.choices and not is_again:
                 raise _lacks_value(option)
             self._unconverted = option, word
             given.append(word)
-        self._given[str(option.name)] = given
-        if len(given) > 1 and not option.multiple:
+        self._given[option.name] = given
+        if len(given) > 1 and not option.is_multiple:
             message = f"the argument '{option.usage}' cannot be used multiple times"
             raise Misuse(message, self._usage())
         if value is not None:
@@ -238,11 +307,11 @@ class _Reading:
         taken = []
         for part in word.split(",") if option.is_list else [word]:
             try:
-                taken.append(option.type.convert(part, option, None))
-            except click.BadParameter as error:
-                reason = option.choices or f": {error.message}"
+                taken.append(option.convert(part))
+            except ValueError as error:
+                reason = option.choices or f": {error}"
                 raise Misuse(f"invalid value '{part}' for '{option.usage}'{reason}") from None
-        self._given[str(option.name)][-1] = taken if option.is_list else taken[0]
+        self._given[option.name][-1] = taken if option.is_list else taken[0]
 
     def _next_value(self, option: Option, rest: Iterator[str]) -> str:
         word = next(rest, None)
@@ -256,12 +325,12 @@ class _Reading:
         return word
 
     def _value(self, option: Option) -> object:
-        given = self._given.get(str(option.name), [])
-        if option.multiple:
+        given = self._given.get(option.name, [])
+        if option.is_multiple:
             return tuple(given)
         if option.is_flag:
             return bool(given)
-        return given[0] if given else option.if_absent
+        return given[0] if given else option.default
 
     def _look_for_conflicts(self) -> None:
         given = [option for option in self._given_options() if option.conflicts_with]
@@ -274,29 +343,30 @@ class _Reading:
             else:
                 listed = ":" + "".join(f"\n  {other.usage}" for other in others)
             for other in others:
-                del self._given[str(other.name)]
+                del self._given[other.name]
             message = f"the argument '{option.usage}' cannot be used with{listed}"
             raise Misuse(message, self._usage_so_far())
 
     def _look_for_missing(self) -> None:
-        missing = [option.usage for option in self._options if self._lacks(option)]
-        missing += [f"<{each.metavar}>" for each in self._arguments if self._lacks(each)]
+        missing = [
+            option.usage
+            for option in self._options
+            if option.is_required and option.name not in self._given
+        ]
+        missing += [f"<{each.metavar}>" for each in self._arguments if each.name not in self._given]
         if missing:
             lines = "".join(f"\n  {usage}" for usage in missing)
             message = f"the following required arguments were not provided:{lines}"
-            used = [option.usage for option in self._given_options() if not option.required]
+            used = [option.usage for option in self._given_options() if not option.is_required]
             raise Misuse(message, f"{self._name} {self._with_required(used)}")
-
-    def _lacks(self, parameter: click.Parameter) -> bool:
-        return parameter.required and parameter.name not in self._given
 
     @staticmethod
     def _is_told(option: Option) -> bool:
-        return not option.hidden and option.name != "version"
+        return not option.is_hidden and option.name != "version"
 
     def _given_options(self) -> list[Option]:
         """Those that can be seen, in the order in which they were given."""
-        by_name = {option.name: option for option in self._options if not option.hidden}
+        by_name = {option.name: option for option in self._options if not option.is_hidden}
         return [by_name[name] for name in self._given if name in by_name]
 
     def _unexpected(self, word: str) -> Misuse:
@@ -315,7 +385,7 @@ class _Reading:
         return Misuse(message + tip, usage)
 
     def _usage(self) -> str:
-        has_more = any(self._is_told(option) for option in self._options if not option.required)
+        has_more = any(self._is_told(option) for option in self._options if not option.is_required)
         options = ["[OPTIONS]"] if has_more else []
         return f"{self._name} {self._with_required(options, options_first=True)}"
 
@@ -326,7 +396,7 @@ class _Reading:
         if as_choices:  # these stand behind the others
             given.sort(key=lambda option: option.is_either)
         tell = self._choice if as_choices else attrgetter("usage")
-        used = dict.fromkeys(tell(option) for option in given if not option.required)
+        used = dict.fromkeys(tell(option) for option in given if not option.is_required)
         return f"{self._name} {self._with_required(list(used))}" if is_begun else self._usage()
 
     def _choice(self, option: Option) -> str:
@@ -338,7 +408,7 @@ class _Reading:
         return f"<{'|'.join(sorted((option.usage, other.usage)))}>"
 
     def _with_required(self, used: list[str], *, options_first: bool = False) -> str:
-        required = [option.usage for option in self._options if option.required]
+        required = [option.usage for option in self._options if option.is_required]
         options = [*used, *required] if options_first else [*required, *used]
         return " ".join([*options, *(f"<{each.metavar}>" for each in self._arguments)])
 

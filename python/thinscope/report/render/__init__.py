@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     PoolReport: TypeAlias = Overview | Devices | Streamed | Fragmentation | SectionedReport
     Report: TypeAlias = PoolReport | Block
 
-__all__ = ["BATCH", "FORMATS", "Page", "render"]
+__all__ = ["BATCH", "FORMATS", "Page", "render", "word"]
 
 FORMATS = ("text", "json", "csv", "markdown")
 
@@ -59,3 +59,8 @@ def render(report: Report, format_: str, page: Page, gaps: Gaps | None = None) -
     """Return the report in one of the `FORMATS`, with what is missing of it."""
     renderer = cast("_Renderer", import_module(f"{__name__}.{format_}"))
     return renderer.render(report, page, gaps)
+
+
+def word(report: Report) -> str:
+    """Return the word of a report: that of its module, by which its renderers are found."""
+    return type(report).__module__.rpartition(".")[2]

@@ -5,12 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from thinscope.report.check import Check
-from thinscope.report.pools import Pools
 from thinscope.report.printable import printable, shown
 from thinscope.report.render.identity import identity_rows
-from thinscope.report.salvage import Salvage
-from thinscope.report.undelete import Undelete
 from thinscope.report.units import count, percent, plural, size
 
 if TYPE_CHECKING:
@@ -78,11 +74,12 @@ def verdict(report: Overview) -> str:
 
 def snapshot_view(report: PoolReport) -> str | None:
     """Return that the report is of the metadata snapshot, if it is."""
-    if isinstance(report, (Pools, Salvage, Undelete)) or not report.is_metadata_snapshot:
+    if not getattr(report, "is_metadata_snapshot", False):  # not all are about one state
         return None
-    if isinstance(report, Check):
+    time: int | None = getattr(report, "time", None)
+    if time is None:
         return "only the trees that the metadata snapshot keeps"
-    return f"read as the metadata snapshot keeps it, at time {report.time}"
+    return f"read as the metadata snapshot keeps it, at time {time}"
 
 
 def kernel_says(report: Overview) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
+from thinscope.report.render import word
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -117,5 +119,4 @@ class _Sections(Protocol):
 
 def sections(report: SectionedReport) -> Iterator[Section]:
     """Yield what a report has to say below its head, by the module here that has its name."""
-    word = type(report).__module__.rpartition(".")[2]
-    return cast("_Sections", import_module(f"{__name__}.{word}")).sections(report)
+    return cast("_Sections", import_module(f"{__name__}.{word(report)}")).sections(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -104,24 +105,13 @@ class Screen:
         It is as wide as its cells: a number that is cut is a wrong number.
         """
         cells = list(rows)
-        # Told its widths, rich need not measure, and a long table can be shown piece by piece.
         widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-        width = sum(widths) + len(_GAP) * len(widths)
-        for begin in range(0, max(len(cells), 1), BATCH):
-            table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0))
-            table.show_header = begin == 0
-            for number, (title, column_width) in enumerate(zip(columns, widths, strict=True)):
-                table.add_column(
-                    title,
-                    justify="left" if number in words else "right",
-                    overflow="crop",
-                    no_wrap=True,
-                    width=column_width,
-                    header_style="dim",
-                )
-            for row in cells[begin : begin + BATCH]:
-                table.add_row(*row)
-            yield self._show(table, width)
+        is_left = [number in words for number in range(len(columns))]
+        yield self.line(Text(_laid_out(columns, widths, is_left), "dim"))
+        # Rich would take milliseconds for each of what may be many thousand rows.
+        lines = (f"{_laid_out(row, widths, is_left)}\n" for row in cells)
+        while batch := "".join(islice(lines, BATCH)):
+            yield batch
 
     def item(self, item: Item) -> Iterator[str]:
         """Yield one of several things to say; commands have lines of their own, never wrapped."""
@@ -140,3 +130,12 @@ class Screen:
             indent = " " * len(f"{kind}:")
             shown += self.sentence(printable(remark.advice), "dim", label=indent)
         return shown
+
+
+def _laid_out(cells: Sequence[str], widths: Sequence[int], is_left: Sequence[bool]) -> str:
+    """Return a row of a table."""
+    shown = []
+    for cell, width, to_the_left in zip(cells, widths, is_left, strict=True):
+        room = " " * (width - cell_len(cell))
+        shown.append(cell + room if to_the_left else room + cell)
+    return _GAP.join(shown).rstrip()
