@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from thinscope import _core
 from thinscope.errors import NamesError, ThinscopeError
+from thinscope.locate import locate
 from thinscope.source import named
 
 if TYPE_CHECKING:
@@ -177,18 +178,11 @@ def check(  # noqa: PLR0913 - keywords
         NotThinMetadata: The source holds something else.
         NoMetadataSnapshot: It was asked for, and the pool holds none.
     """
-    # Imported here: it takes the managers along.
-    from thinscope.locate import is_located, locate  # noqa: PLC0415
-
-    located: Located | None = None
-    records, more = tuple(names), tuple(more_pvs)
-    if records or more or is_located(source):
-        located = locate(
-            source, records, progress, more_pvs=more, metadata_snapshot=metadata_snapshot
-        )
-        source = located.metadata
-        metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
-    opened, name = named(source)
+    located = locate(
+        source, names, progress, more_pvs=more_pvs, metadata_snapshot=metadata_snapshot
+    )
+    metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
+    opened, name = named(located.metadata)
     core = _core.check(
         opened,
         name,
@@ -199,7 +193,7 @@ def check(  # noqa: PLR0913 - keywords
         threads=threads,
         progress=progress,
     )
-    labels = _Labels(source, located, metadata_snapshot=metadata_snapshot)
+    labels = _Labels(located, metadata_snapshot=metadata_snapshot)
     return Check(
         source=name,
         findings=tuple(_finding(each, labels) for each in core.findings),
@@ -217,13 +211,13 @@ def check(  # noqa: PLR0913 - keywords
 class _Labels:
     """What devices are called, as far as a pool that may be broken lets the records be believed."""
 
-    def __init__(self, source: Source, located: Located | None, *, metadata_snapshot: bool) -> None:
+    def __init__(self, located: Located, *, metadata_snapshot: bool) -> None:
         self.unnamed: str | None = None
         self._objects: Objects | None = None
-        if located is None or not located.names:
+        if not located.names:
             return
         try:
-            self._objects = _objects(source, located, metadata_snapshot=metadata_snapshot)
+            self._objects = _objects(located, metadata_snapshot=metadata_snapshot)
         except NamesError as error:
             self.unnamed = str(error)
 
@@ -233,11 +227,11 @@ class _Labels:
         return self._objects.label_on_record(device)
 
 
-def _objects(source: Source, located: Located, *, metadata_snapshot: bool) -> Objects:
+def _objects(located: Located, *, metadata_snapshot: bool) -> Objects:
     from thinscope.objects import Objects  # noqa: PLC0415 - as above
     from thinscope.pool import Pool  # noqa: PLC0415 - as above
 
-    opened, name = named(source)
+    opened, name = named(located.metadata)
     try:
         core = _core.Pool(opened, name, metadata_snapshot=metadata_snapshot, tolerant=True)
         return Pool(core, name, opened, located).objects

@@ -27,7 +27,6 @@ __all__ = [
     "Wanted",
     "disk_image",
     "is_image",
-    "is_located",
     "is_named_pool",
     "locate",
     "wanted",
@@ -68,7 +67,7 @@ class Located:
     volumes: Mapping[str, Source] = field(default_factory=dict)
 
 
-def is_located(source: Source) -> bool:
+def _is_located(source: Source) -> bool:
     """Whether metadata must be looked for in a source: a folder, a capture, a disk."""
     if _is_folder(source):
         return True
@@ -119,6 +118,8 @@ def locate(
     """
     given = tuple(wanted(path) for path in names)
     more = tuple(more_pvs)
+    if not (given or more or _is_located(source)):
+        return Located(source, ())
     if more or _disk(source) is not None:
         image, request = disk_image(source, more, shared=metadata_snapshot, progress=progress)
         pool = image.open(request)
@@ -209,7 +210,7 @@ def _disk(source: Source) -> tuple[Source, str] | None:
         before, colon, behind = text.rpartition(":")
         if colon and behind and not os.path.lexists(text) and os.path.exists(before):  # noqa: PTH110 - pathlib takes long to load
             source, words = before, behind
-        elif os.path.isdir(text):  # noqa: PTH112 - as above
+        elif _is_folder(source):
             return None
     elif isinstance(source, _core.Extents):
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from thinscope import _core
 from thinscope.device import Device, Root
+from thinscope.locate import locate
 from thinscope.source import Identity, named
 
 if TYPE_CHECKING:
@@ -125,18 +126,11 @@ def open(  # noqa: A001, PLR0913 - the word that users know: thinscope.open; key
         return found.open(root, tolerant=tolerant)
     if data_block_sectors is not None:
         raise ValueError("data_block_sectors goes with root")
-    # Imported here: it takes the managers along.
-    from thinscope.locate import is_located, locate  # noqa: PLC0415
-
-    located: Located | None = None
-    records, more = tuple(names), tuple(more_pvs)
-    if records or more or is_located(source):
-        located = locate(
-            source, records, progress, more_pvs=more, metadata_snapshot=metadata_snapshot
-        )
-        source = located.metadata
-        metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
-    opened, name = named(source)
+    located = locate(
+        source, names, progress, more_pvs=more_pvs, metadata_snapshot=metadata_snapshot
+    )
+    metadata_snapshot = metadata_snapshot or located.is_metadata_snapshot
+    opened, name = named(located.metadata)
     core = _core.Pool(
         opened,
         name,
